@@ -1,0 +1,1 @@
+"""The systems that ship with Holdfast, each declared by a ``System`` value of its own."""
