@@ -11,7 +11,6 @@ from __future__ import annotations
 import difflib
 import os
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -256,6 +255,8 @@ class Settings:
 
 
 def _read_toml(file: Path) -> Mapping[str, Mapping[str, object]]:
+    import tomllib  # noqa: PLC0415  most runs have no file to read
+
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

@@ -14,14 +14,16 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, Protocol, cast
-
-from psycopg import AsyncConnection
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, cast
 
 from holdfast.errors import WrongUse
-from holdfast.settings import Setting, Settings
 
-Connection = AsyncConnection[Any]
+if TYPE_CHECKING:  # the command line lists commands through this module: it must load in a few milliseconds
+    from psycopg import AsyncConnection
+
+    from holdfast.settings import Setting, Settings
+
+Connection: TypeAlias = "AsyncConnection[Any]"
 
 
 @dataclass(frozen=True)
@@ -242,6 +244,8 @@ def in_order() -> tuple[System, ...]:
 
 def declared_settings() -> tuple[Setting[object], ...]:
     """Return every setting that the platform, a room or a system declares, by environment name."""
+    from holdfast.settings import Setting  # noqa: PLC0415  see the imports above
+
     modules = {"holdfast.settings": None, **{path: None for system in in_order() for path in system.settings}}
     found = {
         value.name: value

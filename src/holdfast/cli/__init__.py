@@ -1,0 +1,1 @@
+"""The command line: composes what rooms and systems declare."""
