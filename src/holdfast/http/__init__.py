@@ -1,0 +1,1 @@
+"""How a route is said: problems, cursors, exact numbers, the principal, what surrounds a route."""
