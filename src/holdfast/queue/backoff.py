@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 
 
-def backoff_seconds(  # noqa: PLR0913  each is a word of the rule, and all but the first have a default
+def backoff_seconds(
     attempt: int,
     *,
     schedule: Sequence[float] = (),

@@ -27,5 +27,5 @@ LEASE = Setting(
     "lease",
     duration,
     60.0,
-    "Time after which a job of a process that died is taken up again; the leases of living ones are extended.",
+    "Time after which the job of a process that died is taken up again; a living one extends its leases.",
 )
