@@ -58,6 +58,18 @@ class Worker:
 
 
 @dataclass(frozen=True)
+class Handler:
+    """Who does the background jobs of a kind: ``path`` names a ``holdfast.queue.work.JobHandler``.
+
+    ``kind`` begins with the system's name, such as ``identity.mail``.
+    """
+
+    kind: str
+    path: str
+    summary: str
+
+
+@dataclass(frozen=True)
 class Partitioned:
     """A table that is range-partitioned by a time column.
 
@@ -93,6 +105,7 @@ class System:
     commands: tuple[Command, ...] = ()
     permissions: tuple[Permission, ...] = ()
     workers: tuple[Worker, ...] = ()
+    handlers: tuple[Handler, ...] = ()
     subscriptions: tuple[str, ...] = ()
     partitions: tuple[Partitioned, ...] = ()
     checks: tuple[str, ...] = ()
