@@ -30,10 +30,10 @@ FROM holdfast.users
 WHERE lower(username) = lower(%(name)s) OR lower(email) = lower(%(name)s);
 
 -- name: note_sign_in
--- Notes when a user signed in, and stores a stronger hash of the password where there is one.
+-- Notes when a user signed in with the password of that hash, and stores a stronger hash where there is one.
 UPDATE holdfast.users
 SET last_login_at = now(), password_hash = coalesce(%(new_hash)s::text, password_hash)
-WHERE id = %(id)s AND is_active;
+WHERE id = %(id)s AND is_active AND password_hash = %(old_hash)s;
 
 -- name: find_active
 -- Finds a user who may act, by id; runs for each request.
