@@ -1,7 +1,7 @@
-"""What the columns of a decoded log are made of, and how a value is written in COPY's text format.
+r"""What the columns of a decoded log are made of, and how a value is written in COPY's text format.
 
 Source of the format: PostgreSQL's documentation of COPY, "Text Format": columns end with a tab, rows
-with a newline, NULL is ``\\N``; backslash, tab, newline and carriage return inside a value are escaped.
+with a newline, NULL is ``\N``; backslash, tab, newline and carriage return inside a value are escaped.
 """
 
 from __future__ import annotations

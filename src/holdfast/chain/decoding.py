@@ -1,4 +1,4 @@
-"""Decoders generated from event signatures: from a node's log to a line of COPY text, or to values.
+r"""Decoders generated from event signatures: from a node's log to a line of COPY text, or to values.
 
 For every signature a Python function is written and compiled: words are cut out at known places,
 every offset and length is checked, and the line is one f-string. That is several times faster than
@@ -15,9 +15,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from holdfast.chain.columns import Argument, Column, Computed, Constant, Field, Joined
-from holdfast.chain.columns import NULL as NULL_TEXT
-from holdfast.chain.columns import escaped, escaped_or_null, time_text, written
+from holdfast.chain.columns import (
+    NULL,
+    Column,
+    Computed,
+    Constant,
+    Field,
+    Joined,
+    escaped,
+    escaped_or_null,
+    time_text,
+    written,
+)
 from holdfast.chain.composite import Data, reader, word_value
 from holdfast.chain.errors import Undecodable, WrongSignature
 from holdfast.chain.signatures import AbiType, EventSignature, Parameter, parse_event
@@ -229,7 +238,7 @@ class _Source:
     def _written(self, column: Column) -> str:
         """Return a column's text inside the f-string, whose quotes are double."""
         if isinstance(column, Constant):
-            text = NULL_TEXT if column.value is None else escaped(str(column.value))
+            text = NULL if column.value is None else escaped(str(column.value))
             return _literal(text)
         if isinstance(column, Field):
             # A log's data are only known to be text until they were read as hex digits, which is above.

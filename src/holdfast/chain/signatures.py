@@ -105,7 +105,7 @@ def parse_event(text: str) -> EventSignature:
 
 
 def parse_type(text: str) -> AbiType:
-    """Read one type, such as ``uint64``, ``bytes32[]`` or ``(address,string)[2]``. Raises ``WrongSignature``."""
+    """Read one type, such as ``uint64`` or ``(address,string)[2]``. Raises ``WrongSignature``."""
     text = text.strip()
     array = re.fullmatch(r"(.*)\[(\d*)\]", text, re.DOTALL)
     if array:
@@ -157,5 +157,5 @@ def _split(event: str, text: str) -> Sequence[str]:
 def _wrong(text: str, why: str) -> WrongSignature:
     return WrongSignature(
         f"The signature {text.strip()!r} cannot be read: {why}.",
-        hint="Write it as in Solidity, such as Transfer(address indexed from, address indexed to, uint256 id).",
+        hint="Write it as in Solidity, such as Transfer(address indexed from, uint256 id).",
     )
