@@ -88,8 +88,9 @@ def _ask(options: CommandOptions, username: str) -> str:
 def _read(file: Path) -> str:
     try:
         with click.open_file(str(file), encoding="utf-8") as stream:
-            return stream.readline().rstrip("\r\n")
+            first_line: str = stream.readline()
     except (OSError, UnicodeDecodeError) as error:
         raise WrongUse(
             f"The password file {file} cannot be read: {error}.", hint="Correct the path."
         ) from error
+    return first_line.rstrip("\r\n")

@@ -75,14 +75,16 @@ async def _stop(server: uvicorn.Server, endings: Endings, stop: asyncio.Event) -
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= 65535:  # the resolver would wrap it around silently
+        raise WrongUse(f"{port} is not a port.", hint="Choose one of 0 to 65535 for HOLDFAST_API_PORT.")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE | socket.AI_NUMERICSERV
         )[0]
-    except (socket.gaierror, OverflowError, UnicodeError) as error:
+    except (socket.gaierror, UnicodeError) as error:
         raise WrongUse(
             f"The API cannot listen on {host} port {port}: no such address.",
-            hint="Correct HOLDFAST_API_HOST and HOLDFAST_API_PORT (0 to 65535).",
+            hint="Correct HOLDFAST_API_HOST.",
         ) from error
     listener = socket.socket(family, kind, protocol)
     try:
