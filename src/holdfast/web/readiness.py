@@ -17,6 +17,7 @@ import psycopg
 
 from holdfast.errors import HoldfastError
 from holdfast.migrate.engine import pending
+from holdfast.migrate.plan import Entry, Files, declared_files
 from holdfast.postgres.database import Database
 from holdfast.system import Connection, Status, StatusLine, in_order, resolve
 
@@ -41,6 +42,7 @@ class ReadinessCheck:
         self._within = within
         self._lock = asyncio.Lock()
         self._known: tuple[float, Readiness] | None = None
+        self._files: Files | None = None
 
     async def __call__(self) -> Readiness:
         """Return how the process stands now, or stood within the last second."""
@@ -54,8 +56,11 @@ class ReadinessCheck:
         try:
             async with asyncio.timeout(self._within):
                 async with self._database.connection() as connection:
-                    missing = _not_applied(await pending(connection))
-                    return Readiness(missing, tuple(await _details(connection)))
+                    self._files = self._files or declared_files()
+                    entries = await pending(connection, files=self._files)
+                    newer = [("migrate", _newer(entry)) for entry in entries if entry.state == "unknown"]
+                    missing = _missing([entry for entry in entries if entry.state != "unknown"])
+                    return Readiness(missing, (*newer, *await _details(connection)))
         except TimeoutError:
             return Readiness((f"The database did not answer within {self._within:g} s.",), ())
         except (psycopg.Error, OSError) as error:
@@ -65,11 +70,18 @@ class ReadinessCheck:
             return Readiness((error.message,), ())
 
 
-def _not_applied(migrations: Sequence[object]) -> tuple[str, ...]:
-    named = [f"The migration {migration} is not applied." for migration in migrations[:_MOST_NAMED]]
-    if len(migrations) > _MOST_NAMED:
-        named.append(f"{len(migrations) - _MOST_NAMED} more migrations are not applied.")
+def _missing(entries: Sequence[Entry]) -> tuple[str, ...]:
+    named = [f"The migration {entry.id} ({entry.name}) is {entry.state}." for entry in entries[:_MOST_NAMED]]
+    if len(entries) > _MOST_NAMED:
+        named.append(f"{len(entries) - _MOST_NAMED} more migrations are not current.")
     return tuple(named)
+
+
+def _newer(entry: Entry) -> StatusLine:
+    """Tell of a migration of a later version, as a rolling upgrade has it for a while: it fails nothing."""
+    return StatusLine(
+        "migrations", f"{entry.id} is newer than this process", "warning", "Upgrade this process too."
+    )
 
 
 async def _details(connection: Connection) -> list[tuple[str, StatusLine]]:
