@@ -1,0 +1,1 @@
+"""The PostgreSQL server that Holdfast brings along, and who runs it when."""

@@ -1,0 +1,258 @@
+"""The embedded server, run by the process that owns its data directory."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+
+import psycopg
+
+from holdfast.errors import HoldfastError
+from holdfast.postgres.embedded import cluster
+from holdfast.postgres.embedded.access import conninfo, ensure_database
+from holdfast.postgres.embedded.account import Account, hand_over, server_account
+from holdfast.postgres.embedded.binaries import Programs, programs_for
+from holdfast.postgres.embedded.errors import ServerNotStarted
+from holdfast.postgres.embedded.layout import DataDirectory
+from holdfast.postgres.embedded.leftover import read_pid_file, stop_leftover
+from holdfast.postgres.embedded.log import ServerLog, complaint
+from holdfast.postgres.embedded.options import Options
+from holdfast.postgres.embedded.ownership import OwnerLock, take_now
+from holdfast.postgres.embedded.process import Folder, let_go, spawn_server
+from holdfast.postgres.embedded.runtime import make_socket_folder, remove_socket_folder
+
+_logger = logging.getLogger(__name__)
+_LOOK_EVERY = 0.01
+_KEEP_EVERY = 0.5
+_LONGEST_PAUSE = 30.0
+_STILL_IN_USE = "pre-existing shared memory block"  # backends of a killed server, about to end
+_WAIT_FOR_OLD_BACKENDS = 10.0
+
+
+class EmbeddedServer:
+    """A running PostgreSQL on a data directory; it ends when this process ends, however it ends.
+
+    Where the server dies by itself it is started again on the same socket. ``stop`` may be called from
+    any thread, and more than once.
+    """
+
+    def __init__(self, data: DataDirectory, options: Options, lock: OwnerLock, *, lock_is_mine: bool) -> None:
+        self._data = data
+        self._options = options
+        self._lock = lock
+        self._lock_is_mine = lock_is_mine
+        self._log = ServerLog(data)
+        self._account: Account = server_account(data)
+        self._programs: Programs = programs_for(self._account)
+        self._socket_folder: Path | None = None
+        self._guard: subprocess.Popen[bytes] | None = None
+        self._pid = 0
+        self._stopping = threading.Event()
+        self._changing = threading.Lock()
+        self._keeper = threading.Thread(target=self._keep, name="holdfast-embedded-server", daemon=True)
+
+    @classmethod
+    def start(
+        cls,
+        data_dir: Path,
+        *,
+        parameters: Mapping[str, str] | None = None,
+        options: Options | None = None,
+        lock: OwnerLock | None = None,
+    ) -> EmbeddedServer:
+        """Start the server of a data directory, made on first use; the caller becomes its owner.
+
+        ``parameters`` stand in front of those of ``options``. ``lock`` is the owner's lock where the
+        caller holds it already. Raises ``DataDirectoryOccupied``, ``DataDirectoryUnusable``,
+        ``OtherMajorVersion``, ``ProgramsMissing`` or ``ServerNotStarted``; then nothing is left running.
+        """
+        data = DataDirectory.prepare(data_dir)
+        options = options or Options()
+        options = replace(options, parameters={**options.parameters, **(parameters or {})})
+        taken = lock or take_now(data, purpose="server")
+        try:
+            server = cls(data, options, taken, lock_is_mine=lock is None)
+            try:
+                server._begin()
+            except BaseException:
+                server.stop()
+                raise
+        except BaseException:
+            if lock is None:
+                taken.release()
+            raise
+        return server
+
+    @property
+    def data_dir(self) -> Path:
+        """The data directory."""
+        return self._data.root
+
+    @property
+    def pid(self) -> int:
+        """The server's process id; it changes when the server had to be started again."""
+        return self._pid
+
+    @property
+    def conninfo(self) -> str:
+        """The connection string (libpq's) for the database ``holdfast``, password included."""
+        if self._socket_folder is None:
+            raise ServerNotStarted("The embedded server does not run.", hint="Start it.")
+        return conninfo(self._data, self._socket_folder, self._port)
+
+    def stop(self) -> None:
+        """Stop the server: its clients are disconnected, what is committed is written back.
+
+        After ``stop_within`` seconds it is cut off; it then recovers at its next start.
+        """
+        self._stopping.set()
+        with self._changing:
+            self._end()
+            if self._socket_folder is not None:
+                remove_socket_folder(self._socket_folder)
+                self._socket_folder = None
+            if self._lock_is_mine:
+                self._lock.release()
+        if self._keeper.is_alive() and self._keeper is not threading.current_thread():
+            self._keeper.join()
+
+    def __enter__(self) -> EmbeddedServer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def _port(self) -> str:
+        return self._options.parameters.get("port", "5432")
+
+    def _begin(self) -> None:
+        if cluster.exists(self._data):
+            if self._account.other and self._data.cluster.stat().st_uid != self._account.uid:
+                hand_over(self._data.cluster, self._account)  # root copied it here from elsewhere
+            if stop_leftover(self._data.cluster):
+                _logger.warning("stopped a server that a crash had left on %s", self._data.cluster)
+        else:
+            cluster.create(self._data, self._account, self._programs, self._options.parameters)
+        self._socket_folder = make_socket_folder(self._data, self._account, self._options.runtime_dir)
+        self._launch()
+        ensure_database(self.conninfo)
+        self._lock.ready(self._socket_folder, self._port)
+        self._keeper.start()
+
+    def _launch(self) -> None:
+        """Start the server's process and wait until it takes connections."""
+        deadline = time.monotonic() + _WAIT_FOR_OLD_BACKENDS
+        while True:
+            position = self._log.size()
+            self._spawn()
+            if self._wait_until_ready():
+                return
+            self._end()
+            printed = self._log.since(position)
+            if _STILL_IN_USE not in printed or time.monotonic() > deadline:
+                raise ServerNotStarted(
+                    f"The embedded server on {self._data.root} did not start: {complaint(printed)}.",
+                    hint=f"Its log is {self._log.path}.",
+                )
+            time.sleep(0.1)
+
+    def _spawn(self) -> None:
+        output = self._log.open()
+        try:
+            with Folder(self._data.cluster, self._account) as folder:
+                command = [str(self._programs.path("postgres")), "-D", folder.shown]
+                for name, value in self._parameters().items():
+                    command += ["-c", f"{name}={value}"]
+                self._guard, self._pid = spawn_server(
+                    command, account=self._account, folder=folder, output=output
+                )
+        except OSError as error:
+            raise ServerNotStarted(
+                f"The embedded server's process cannot be started: {error.strerror}.",
+                hint="Run Holdfast as an ordinary user, or name a server with DATABASE_URL.",
+            ) from error
+        finally:
+            os.close(output)
+
+    def _parameters(self) -> dict[str, str]:
+        return {
+            "listen_addresses": "",
+            **self._options.parameters,
+            "port": self._port,
+            "unix_socket_directories": f'"{self._socket_folder}"',
+            "unix_socket_permissions": "0700",
+            "logging_collector": "off",
+            "log_destination": "stderr",
+        }
+
+    def _wait_until_ready(self) -> bool:
+        """Wait until the server's own pid file says ready; False when it has ended before.
+
+        Raises ``ServerNotStarted`` after the time that it may take.
+        """
+        deadline = time.monotonic() + self._options.start_within
+        while self._is_running():
+            told = read_pid_file(self._data.cluster)
+            if told is not None and told.pid == self._pid and told.status == "ready":
+                return True
+            if time.monotonic() > deadline:
+                raise ServerNotStarted(
+                    f"The embedded server on {self._data.root} was not ready after "
+                    f"{self._options.start_within:.0f} s.",
+                    hint=f"Its log is {self._log.path}; HOLDFAST_EMBEDDED_START_WITHIN gives it more time.",
+                )
+            time.sleep(_LOOK_EVERY)
+        return False
+
+    def _is_running(self) -> bool:
+        return self._guard is not None and self._guard.poll() is None
+
+    def _end(self) -> None:
+        """Stop the server's process, gently at first, and wait until it is gone."""
+        guard = self._guard
+        if guard is None:
+            return
+        for number, seconds in ((signal.SIGTERM, self._options.stop_within), (signal.SIGQUIT, 6.0)):
+            if guard.poll() is not None:
+                break
+            guard.send_signal(number)
+            try:
+                guard.wait(seconds)
+            except subprocess.TimeoutExpired:
+                continue
+        if guard.poll() is None:
+            os.kill(self._pid, signal.SIGKILL)  # the guard has not waited for it: the id is still its own
+            guard.wait()
+        let_go(guard)
+        self._guard = None
+
+    def _keep(self) -> None:
+        """Start the server again where it dies, and keep its log bounded, until it is stopped."""
+        pause = _KEEP_EVERY
+        while not self._stopping.wait(pause):
+            pause = _KEEP_EVERY
+            try:
+                self._log.trim()
+                with self._changing:
+                    if not self._stopping.is_set() and not self._is_running():
+                        _logger.error("the embedded server has died; starting it again")
+                        self._restart()
+            except (HoldfastError, OSError, psycopg.Error) as error:
+                pause = min(max(pause, 1.0) * 2, _LONGEST_PAUSE)
+                _logger.error("the embedded server cannot be kept: %s", error)
+
+    def _restart(self) -> None:
+        self._end()
+        stop_leftover(self._data.cluster)
+        self._launch()
