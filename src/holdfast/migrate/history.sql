@@ -1,0 +1,113 @@
+-- name: exists
+-- Tells whether the tables of the history stand.
+SELECT to_regclass('holdfast.migrations') IS NOT NULL
+   AND to_regclass('holdfast.migration_steps') IS NOT NULL
+   AND to_regclass('holdfast.migration_lock') IS NOT NULL
+    AS complete;
+
+-- name: create
+-- Makes the schema holdfast and the history's own tables; running it again changes nothing.
+-- cannot-prepare: several statements, DDL
+CREATE SCHEMA IF NOT EXISTS holdfast;
+CREATE TABLE IF NOT EXISTS holdfast.migrations (
+    system TEXT NOT NULL,
+    number INTEGER NOT NULL CHECK (number > 0),
+    name TEXT NOT NULL,
+    checksum TEXT NOT NULL,
+    applied_at TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
+    duration_ms BIGINT NOT NULL,
+    outcome TEXT NOT NULL CHECK (outcome IN ('applied', 'applying', 'undoing')),
+    version TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    position BIGINT GENERATED ALWAYS AS IDENTITY,
+    PRIMARY KEY (system, number)
+);
+COMMENT ON TABLE holdfast.migrations IS
+    'Which migrations the database holds. A row commits together with what its file does.';
+COMMENT ON COLUMN holdfast.migrations.checksum IS 'SHA-256 (hex) of the file as it was applied.';
+COMMENT ON COLUMN holdfast.migrations.outcome IS
+    'applied; or applying, undoing: a file without a transaction that is under way or was cut off.';
+COMMENT ON COLUMN holdfast.migrations.version IS 'Holdfast''s version that applied it.';
+COMMENT ON COLUMN holdfast.migrations.actor IS 'Who applied it: database role, account and host.';
+COMMENT ON COLUMN holdfast.migrations.position IS 'The order in which they were applied, across systems.';
+CREATE TABLE IF NOT EXISTS holdfast.migration_steps (
+    system TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    direction TEXT NOT NULL CHECK (direction IN ('up', 'down')),
+    step INTEGER NOT NULL,
+    checksum TEXT NOT NULL,
+    started_at TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
+    finished_at TIMESTAMPTZ,
+    PRIMARY KEY (system, number, direction, step),
+    FOREIGN KEY (system, number) REFERENCES holdfast.migrations ON DELETE CASCADE
+);
+COMMENT ON TABLE holdfast.migration_steps IS
+    'Statements of the files without a transaction that are under way; removed when the file is through.';
+CREATE TABLE IF NOT EXISTS holdfast.migration_lock (
+    only_row BOOLEAN PRIMARY KEY DEFAULT true CHECK (only_row),
+    holder TEXT,
+    doing TEXT,
+    lease_until TIMESTAMPTZ,
+    CHECK ((holder IS NULL) = (lease_until IS NULL))
+);
+COMMENT ON TABLE holdfast.migration_lock IS
+    'Whose turn it is to migrate: the row''s lock for a transaction, its lease for longer work.';
+INSERT INTO holdfast.migration_lock DEFAULT VALUES ON CONFLICT DO NOTHING;
+
+-- name: applied
+-- Every migration that the database holds, in the order in which they were applied.
+SELECT system, number, name, checksum, applied_at, duration_ms, outcome, version, actor, position
+FROM holdfast.migrations
+ORDER BY position;
+
+-- name: mark
+-- A mark that changes whenever a migration is applied or undone.
+SELECT count(*) AS count, coalesce(max(position), 0) AS newest FROM holdfast.migrations;
+
+-- name: record
+-- Writes a migration's row; it commits with what the migration does.
+INSERT INTO holdfast.migrations (system, number, name, checksum, duration_ms, outcome, version, actor)
+VALUES (%(system)s, %(number)s, %(name)s, %(checksum)s, %(duration_ms)s, %(outcome)s, %(version)s,
+        current_user || ' ' || %(actor)s);
+
+-- name: begin_steps
+-- Says that a file without a transaction is under way; a row of an earlier attempt is taken up.
+INSERT INTO holdfast.migrations (system, number, name, checksum, duration_ms, outcome, version, actor)
+VALUES (%(system)s, %(number)s, %(name)s, %(checksum)s, 0, %(outcome)s, %(version)s,
+        current_user || ' ' || %(actor)s)
+ON CONFLICT (system, number) DO UPDATE SET outcome = EXCLUDED.outcome, checksum = EXCLUDED.checksum;
+
+-- name: end_steps
+-- Says that a file without a transaction is through.
+UPDATE holdfast.migrations
+SET outcome = 'applied', applied_at = clock_timestamp(), duration_ms = %(duration_ms)s
+WHERE system = %(system)s AND number = %(number)s;
+
+-- name: forget_steps
+-- Removes the notes on single statements once the file is through.
+DELETE FROM holdfast.migration_steps WHERE system = %(system)s AND number = %(number)s;
+
+-- name: steps
+-- What an earlier attempt did of a file without a transaction.
+SELECT step, checksum, finished_at IS NOT NULL AS finished
+FROM holdfast.migration_steps
+WHERE system = %(system)s AND number = %(number)s AND direction = %(direction)s
+ORDER BY step;
+
+-- name: start_step
+-- Notes that a statement is about to run on its own.
+INSERT INTO holdfast.migration_steps (system, number, direction, step, checksum)
+VALUES (%(system)s, %(number)s, %(direction)s, %(step)s, %(checksum)s)
+ON CONFLICT (system, number, direction, step) DO UPDATE
+SET checksum = EXCLUDED.checksum, started_at = clock_timestamp();
+
+-- name: finish_step
+-- Notes that a statement is done; in the same transaction where it can run in one.
+INSERT INTO holdfast.migration_steps (system, number, direction, step, checksum, finished_at)
+VALUES (%(system)s, %(number)s, %(direction)s, %(step)s, %(checksum)s, clock_timestamp())
+ON CONFLICT (system, number, direction, step) DO UPDATE
+SET checksum = EXCLUDED.checksum, finished_at = EXCLUDED.finished_at;
+
+-- name: remove
+-- Takes a migration that was undone out of the history.
+DELETE FROM holdfast.migrations WHERE system = %(system)s AND number = %(number)s;

@@ -1,0 +1,61 @@
+"""Indexes that are built or dropped CONCURRENTLY, and may have been cut off on the way.
+
+A build that was cut off leaves an INVALID index of the same name, which ``IF NOT EXISTS`` would take
+for done. It is dropped and built again.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from holdfast.migrate.files import created_index
+from holdfast.migrate.splitting import SqlStatement
+from holdfast.postgres.statements import Statements
+from holdfast.system import Connection
+
+_STATEMENTS = Statements("holdfast.migrate", "indexes.sql")
+_DROP = re.compile(
+    r"DROP\s+INDEX\s+CONCURRENTLY\s+(?:IF\s+EXISTS\s+)?(?P<name>[^,;]+?)\s*(?:RESTRICT\s*)?", re.I
+)
+
+
+async def drop_broken_index(connection: Connection, statement: SqlStatement) -> bool:
+    """Drop the INVALID index that an earlier attempt at this statement left; tell whether there was one."""
+    found = await _find(connection, statement)
+    if found is None or found["valid"]:
+        return False
+    await connection.execute(
+        sql.SQL("DROP INDEX CONCURRENTLY {}").format(sql.Identifier(found["schema"], found["name"]))
+    )
+    return True
+
+
+async def already_done(connection: Connection, statement: SqlStatement) -> bool:
+    """Tell whether a statement that was cut off had come to its end: the index is whole, or is gone."""
+    found = await _find(connection, statement)
+    if found is not None:
+        return bool(found["valid"])
+    dropped = _DROP.fullmatch(statement.text)
+    if dropped is None:
+        return False
+    rows = await _rows(connection, "exists", {"name": dropped["name"]})
+    return not rows[0]["exists"]
+
+
+async def _find(connection: Connection, statement: SqlStatement) -> dict[str, Any] | None:
+    created = created_index(statement)
+    if created is None:
+        return None
+    name, table = created
+    rows = await _rows(connection, "find", {"name": name, "table": table})
+    return rows[0] if rows else None
+
+
+async def _rows(connection: Connection, name: str, parameters: dict[str, str]) -> list[dict[str, Any]]:
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(_STATEMENTS[name], parameters)
+        return await cursor.fetchall()

@@ -1,0 +1,140 @@
+"""Whose turn it is to migrate: one process at a time, the others waiting and told so.
+
+A row of ``holdfast.migration_lock``. For a transaction its row lock is the turn: it ends with the
+transaction, however the process ends. Work that cannot be one transaction keeps a lease in the same
+row, renewed while it lives. Nobody ever waits on a lock in the server (a waiting transaction would
+hold up CREATE INDEX CONCURRENTLY for ever), nothing is kept in a session (PgBouncer), and nobody is
+kept waiting by a dead process for longer than a lease.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+import psycopg
+from psycopg.rows import dict_row
+
+from holdfast.errors import HoldfastError, TryAgain
+from holdfast.migrate.errors import StillLocked
+from holdfast.migrate.history import actor
+from holdfast.postgres.database import Database
+from holdfast.postgres.statements import Statements
+from holdfast.system import Connection
+
+_STATEMENTS = Statements("holdfast.migrate", "turn.sql")
+_LEASE_SECONDS = 15.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
+_TELL_AFTER = 1.0
+Tell = Callable[[str], None]
+logger = logging.getLogger("holdfast.migrate")
+
+
+class TurnLost(TryAgain):
+    """Another process took the turn over while this one was too slow to renew it."""
+
+    code = "turn_lost"
+
+
+class Turn:
+    """A process's claim to migrate.
+
+    ``patience`` is how many seconds it waits for others in a row; ``tell`` is told while it waits.
+    """
+
+    def __init__(self, patience: float, tell: Tell) -> None:
+        self.holder = f"{actor()} process {os.getpid()} {uuid.uuid4().hex[:8]}"
+        self._patience = patience
+        self._tell = tell
+        self._waiting_since: float | None = None
+        self._told = 0.0
+        self._pause = _FIRST_PAUSE
+
+    async def take(self, connection: Connection) -> bool:
+        """Take the turn for the transaction that the connection is in; False where others have it."""
+        cursor = await connection.execute(_STATEMENTS["take"], {"holder": self.holder})
+        taken = await cursor.fetchone() is not None
+        if taken:
+            self._waiting_since, self._pause = None, _FIRST_PAUSE
+        return taken
+
+    async def wait(self, connection: Connection) -> None:
+        """Wait a moment for whoever has the turn; call it outside of a transaction.
+
+        Raises ``StillLocked`` when it has waited for longer than its patience.
+        """
+        now = time.monotonic()
+        self._waiting_since = self._waiting_since or now
+        waited = now - self._waiting_since
+        if waited > self._patience:
+            raise StillLocked(
+                f"Another process has been migrating this database for {waited:.0f} s.",
+                hint="Wait for it to end, then run the same again; HOLDFAST_MIGRATE_PATIENCE is the limit.",
+            )
+        if waited > _TELL_AFTER and now - self._told > 10.0:
+            self._told = now
+            self._tell(await self._who(connection))
+        await asyncio.sleep(self._pause * random.uniform(0.7, 1.3))  # noqa: S311  spreads the waiting ones
+        self._pause = min(self._pause * 1.5, _LONGEST_PAUSE)
+
+    async def _who(self, connection: Connection) -> str:
+        async with connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(_STATEMENTS["holder"])
+            row = await cursor.fetchone()
+        if row is None:
+            return "Another process is migrating this database; waiting for it."
+        return f"{row['holder']} is migrating this database ({row['doing']}); waiting for it."
+
+    async def lease(self, connection: Connection, doing: str) -> bool:
+        """Keep the turn beyond a transaction, from now on; False where others have it.
+
+        The connection must be in autocommit mode and outside of a transaction.
+        """
+        async with connection.transaction():
+            if not await self.take(connection):
+                return False
+            parameters = {"holder": self.holder, "doing": doing, "seconds": _LEASE_SECONDS}
+            await connection.execute(_STATEMENTS["lease"], parameters)
+        return True
+
+    async def confirm(self, connection: Connection) -> None:
+        """Make sure, for the transaction that the connection is in, that the lease is still ours.
+
+        Raises ``TurnLost`` where another process took it over.
+        """
+        cursor = await connection.execute(_STATEMENTS["confirm"], {"holder": self.holder})
+        if await cursor.fetchone() is None:
+            raise TurnLost(
+                "Another process took over the migration of this database.",
+                hint="Run the same again: it resumes after the last finished statement.",
+            )
+
+    @asynccontextmanager
+    async def renewed(self, database: Database) -> AsyncIterator[None]:
+        """Renew the lease while the block runs, and give it back at the end."""
+        renewal = asyncio.create_task(self._renew(database))
+        try:
+            yield
+        finally:
+            renewal.cancel()
+            with suppress(asyncio.CancelledError):
+                await renewal
+            async with database.connection() as connection:
+                await connection.execute(_STATEMENTS["release"], {"holder": self.holder})
+
+    async def _renew(self, database: Database) -> None:
+        parameters = {"holder": self.holder, "seconds": _LEASE_SECONDS}
+        while True:
+            await asyncio.sleep(_LEASE_SECONDS / 4)
+            try:
+                async with database.connection() as connection:
+                    await connection.execute(_STATEMENTS["renew"], parameters)
+            except (psycopg.OperationalError, HoldfastError) as error:
+                # The next statement's confirm() finds out whether the lease was lost.
+                logger.warning("The lease on the migration could not be renewed: %s", error)

@@ -1,0 +1,30 @@
+-- name: take
+-- Locks the row that says whose turn it is, for this transaction; returns nothing where others have it.
+SELECT only_row
+FROM holdfast.migration_lock
+WHERE holder IS NULL OR holder = %(holder)s OR lease_until < clock_timestamp()
+FOR UPDATE SKIP LOCKED;
+
+-- name: lease
+-- Keeps the turn beyond this transaction.
+UPDATE holdfast.migration_lock
+SET holder = %(holder)s, doing = %(doing)s, lease_until = clock_timestamp() + make_interval(secs => %(seconds)s)
+WHERE holder IS NULL OR holder = %(holder)s OR lease_until < clock_timestamp();
+
+-- name: confirm
+-- Locks the row while the lease is still ours.
+SELECT only_row FROM holdfast.migration_lock WHERE holder = %(holder)s FOR UPDATE;
+
+-- name: renew
+-- Keeps the turn for longer; changes no row where somebody else has taken it.
+UPDATE holdfast.migration_lock
+SET lease_until = clock_timestamp() + make_interval(secs => %(seconds)s)
+WHERE holder = %(holder)s;
+
+-- name: release
+-- Gives the turn back.
+UPDATE holdfast.migration_lock SET holder = NULL, doing = NULL, lease_until = NULL WHERE holder = %(holder)s;
+
+-- name: holder
+-- Who keeps the turn beyond a transaction, and what for.
+SELECT holder, doing FROM holdfast.migration_lock WHERE lease_until >= clock_timestamp();
