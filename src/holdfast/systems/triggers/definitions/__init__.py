@@ -1,0 +1,1 @@
+"""Definitions: the triggers that users make, with their conditions and actions."""

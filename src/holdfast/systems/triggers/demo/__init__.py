@@ -1,0 +1,1 @@
+"""The demo: a user, three triggers, a receiver of webhooks, and a recorded chain."""

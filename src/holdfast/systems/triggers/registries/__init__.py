@@ -1,0 +1,1 @@
+"""Registries: which contracts of a chain are the ERC-8004 registries."""
