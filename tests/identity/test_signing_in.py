@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.fixtures.api import PASSWORD, Api
 
 from holdfast.identity.keys import TokenKeys
+from holdfast.identity.tokens import issue
 
 
 async def sign_in(api: Api, username: str, password: str = PASSWORD, **options: Any) -> Any:
@@ -106,10 +108,6 @@ async def test_a_user_who_is_not_active_any_more_is_out_at_once(api: Api) -> Non
 
 
 async def test_a_token_of_another_installation_is_refused(api: Api) -> None:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-    from holdfast.identity.tokens import issue
-
     user = await api.user("ada")
     strangers = TokenKeys.of(Ed25519PrivateKey.generate())
     token = issue(strangers, user_id=user.id, lifetime=60).access_token
