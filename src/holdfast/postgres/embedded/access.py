@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 
 import psycopg
@@ -28,6 +29,24 @@ def conninfo(data: DataDirectory, socket_folder: Path, port: str) -> str:
             hint="Only the data directory's owner (or root) may use it. Restore the file where it is lost.",
         ) from error
     return make_conninfo("", host=str(socket_folder), port=port, user=NAME, dbname=NAME, password=password)
+
+
+def new_password() -> str:
+    """Return a random password."""
+    return secrets.token_urlsafe(32)
+
+
+def set_password(socket_folder: Path, port: str, password: str) -> None:
+    """Set the role's password on a server that asks for none; only its digest is sent.
+
+    Raises ``psycopg.Error``.
+    """
+    with psycopg.connect(
+        host=str(socket_folder), port=port, user=NAME, dbname="postgres", autocommit=True
+    ) as connection:
+        digest = connection.pgconn.encrypt_password(password.encode(), NAME.encode(), b"scram-sha-256")
+        statement = sql.SQL("ALTER ROLE {} PASSWORD {}")
+        connection.execute(statement.format(sql.Identifier(NAME), sql.Literal(digest.decode())))
 
 
 def try_connection(conninfo: str) -> None:

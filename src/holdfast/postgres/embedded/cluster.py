@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from holdfast.postgres.embedded.access import NAME
+from holdfast.postgres.embedded.access import NAME, new_password
 from holdfast.postgres.embedded.account import Account, hand_over, maker_account
-from holdfast.postgres.embedded.binaries import MAJOR, Programs
-from holdfast.postgres.embedded.errors import DataDirectoryUnusable, OtherMajorVersion, ServerNotStarted
+from holdfast.postgres.embedded.binaries import MAJOR, Programs, installed
+from holdfast.postgres.embedded.errors import (
+    DataDirectoryUnusable,
+    OtherMajorVersion,
+    ProgramsMissing,
+    ServerNotStarted,
+)
 from holdfast.postgres.embedded.layout import DataDirectory
 from holdfast.postgres.embedded.log import complaint
 from holdfast.postgres.embedded.process import Folder, run_task
@@ -54,13 +58,7 @@ def exists(data: DataDirectory) -> bool:
             hint="Run as the data directory's owner, or name another folder with --data-dir.",
         ) from error
     if version != str(MAJOR):
-        raise OtherMajorVersion(
-            f"{data.cluster} was made by PostgreSQL {version}; Holdfast brings PostgreSQL {MAJOR}.",
-            hint=f"Start it with PostgreSQL {version}'s own programs, dump it (pg_dumpall) and load that into a "
-            "new folder (--data-dir); or keep it running there and set DATABASE_URL.",
-            found=version,
-            brought=str(MAJOR),
-        )
+        raise _other_version(data, version)
     return True
 
 
@@ -78,7 +76,7 @@ def create(
     making = Path(tempfile.mkdtemp(dir=data.root, prefix=_MAKING))
     try:
         if not data.password.exists():
-            data.write_private(data.password, secrets.token_urlsafe(32))
+            data.write_private(data.password, new_password())
         (making / "password").touch(mode=0o600)
         (making / "password").write_bytes(data.password.read_bytes())
         (making / "data").mkdir(mode=0o700)
@@ -96,6 +94,20 @@ def create(
         ) from error
     finally:
         shutil.rmtree(making, ignore_errors=True)
+
+
+def _other_version(data: DataDirectory, version: str) -> OtherMajorVersion:
+    try:
+        place = f" (they are in {installed(int(version)).path('postgres').parent})"
+    except (ProgramsMissing, ValueError):
+        place = ""
+    return OtherMajorVersion(
+        f"{data.cluster} was made by PostgreSQL {version}; Holdfast brings PostgreSQL {MAJOR}.",
+        hint=f"Start it with PostgreSQL {version}'s own programs{place}, dump it (pg_dumpall) and load that "
+        "into a new folder (--data-dir); or keep it running there and set DATABASE_URL.",
+        found=version,
+        brought=str(MAJOR),
+    )
 
 
 def _initdb(making: Path, maker: Account, programs: Programs, *, flush: bool) -> None:

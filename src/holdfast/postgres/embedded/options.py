@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -57,7 +57,7 @@ class Options:
         )
 
 
-def _parameters(written: Iterable[str]) -> dict[str, str]:
+def _parameters(written: tuple[str, ...]) -> dict[str, str]:
     found = {}
     for part in written:
         name, equals, value = part.partition("=")

@@ -17,7 +17,7 @@ import psycopg
 
 from holdfast.errors import HoldfastError
 from holdfast.postgres.embedded import cluster
-from holdfast.postgres.embedded.access import conninfo, ensure_database
+from holdfast.postgres.embedded.access import conninfo, ensure_database, new_password, set_password
 from holdfast.postgres.embedded.account import Account, hand_over, server_account
 from holdfast.postgres.embedded.binaries import Programs, programs_for
 from holdfast.postgres.embedded.errors import ServerNotStarted
@@ -32,6 +32,7 @@ from holdfast.postgres.embedded.runtime import make_socket_folder, remove_socket
 _logger = logging.getLogger(__name__)
 _LOOK_EVERY = 0.01
 _KEEP_EVERY = 0.5
+_RECOVERY_RULES = "holdfast-recovery-hba.conf"
 _LONGEST_PAUSE = 30.0
 _STILL_IN_USE = "pre-existing shared memory block"  # backends of a killed server, about to end
 _WAIT_FOR_OLD_BACKENDS = 10.0
@@ -133,6 +134,10 @@ class EmbeddedServer:
         self.stop()
 
     @property
+    def _socket(self) -> Path:
+        return (self._socket_folder or Path()) / f".s.PGSQL.{self._port}"
+
+    @property
     def _port(self) -> str:
         return self._options.parameters.get("port", "5432")
 
@@ -145,33 +150,61 @@ class EmbeddedServer:
         else:
             cluster.create(self._data, self._account, self._programs, self._options.parameters)
         self._socket_folder = make_socket_folder(self._data, self._account, self._options.runtime_dir)
-        self._launch()
-        ensure_database(self.conninfo)
+        try:
+            if not self._data.password.exists():
+                self._renew_password()
+            self._launch()
+            ensure_database(self.conninfo)
+        except psycopg.Error as error:
+            raise ServerNotStarted(
+                f"The embedded server on {self._data.root} runs and refuses its owner: {str(error).strip()}.",
+                hint=f"Where the password is wrong: remove {self._data.password}, and a new one is set.",
+            ) from error
         self._lock.ready(self._socket_folder, self._port)
         self._keeper.start()
 
-    def _launch(self) -> None:
+    def _renew_password(self) -> None:
+        """Set a new password where the file was lost: on a server that for this moment asks for none.
+
+        Its socket can be reached by the server's account and root only, who could read its files anyway.
+        """
+        rules = self._data.cluster / _RECOVERY_RULES
+        password = new_password()
+        try:
+            rules.write_text("local all all trust\n", encoding="utf-8")
+            if self._account.other:
+                hand_over(rules, self._account)
+            self._launch(hba_file=_RECOVERY_RULES)
+            set_password(self._socket.parent, self._port, password)
+        finally:
+            self._end()
+            rules.unlink(missing_ok=True)
+        self._data.write_private(self._data.password, password)
+        _logger.warning("the password %s was lost; a new one is set", self._data.password)
+
+    def _launch(self, *, hba_file: str = "pg_hba.conf") -> None:
         """Start the server's process and wait until it takes connections."""
         deadline = time.monotonic() + _WAIT_FOR_OLD_BACKENDS
         while True:
             position = self._log.size()
-            self._spawn()
+            self._spawn(hba_file)
             if self._wait_until_ready():
                 return
             self._end()
             printed = self._log.since(position)
-            if _STILL_IN_USE not in printed or time.monotonic() > deadline:
+            if _STILL_IN_USE not in printed or time.monotonic() > deadline or self._stopping.is_set():
                 raise ServerNotStarted(
                     f"The embedded server on {self._data.root} did not start: {complaint(printed)}.",
                     hint=f"Its log is {self._log.path}.",
                 )
             time.sleep(0.1)
 
-    def _spawn(self) -> None:
+    def _spawn(self, hba_file: str) -> None:
         output = self._log.open()
         try:
             with Folder(self._data.cluster, self._account) as folder:
                 command = [str(self._programs.path("postgres")), "-D", folder.shown]
+                command += ["-c", f"hba_file={folder.shown}/{hba_file}"]
                 for name, value in self._parameters().items():
                     command += ["-c", f"{name}={value}"]
                 self._guard, self._pid = spawn_server(
@@ -197,12 +230,12 @@ class EmbeddedServer:
         }
 
     def _wait_until_ready(self) -> bool:
-        """Wait until the server's own pid file says ready; False when it has ended before.
+        """Wait until the server's own pid file says ready; False when it has ended before, or is to stop.
 
         Raises ``ServerNotStarted`` after the time that it may take.
         """
         deadline = time.monotonic() + self._options.start_within
-        while self._is_running():
+        while self._is_running() and not self._stopping.is_set():
             told = read_pid_file(self._data.cluster)
             if told is not None and told.pid == self._pid and told.status == "ready":
                 return True
@@ -241,18 +274,25 @@ class EmbeddedServer:
         """Start the server again where it dies, and keep its log bounded, until it is stopped."""
         pause = _KEEP_EVERY
         while not self._stopping.wait(pause):
-            pause = _KEEP_EVERY
             try:
                 self._log.trim()
                 with self._changing:
-                    if not self._stopping.is_set() and not self._is_running():
-                        _logger.error("the embedded server has died; starting it again")
-                        self._restart()
-            except (HoldfastError, OSError, psycopg.Error) as error:
-                pause = min(max(pause, 1.0) * 2, _LONGEST_PAUSE)
+                    if not self._stopping.is_set():
+                        self._look_after()
+                pause = _KEEP_EVERY
+            except (HoldfastError, OSError) as error:
+                pause = min(pause * 2, _LONGEST_PAUSE)
                 _logger.error("the embedded server cannot be kept: %s", error)
 
-    def _restart(self) -> None:
+    def _look_after(self) -> None:
+        if not self._is_running():
+            _logger.error("the embedded server has died; it is started again")
+        elif not self._socket.exists():
+            _logger.error("the embedded server's socket was removed; it is started again")
+        else:
+            return
         self._end()
         stop_leftover(self._data.cluster)
+        self._socket_folder = make_socket_folder(self._data, self._account, self._options.runtime_dir)
         self._launch()
+        self._lock.ready(self._socket_folder, self._port)
