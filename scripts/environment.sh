@@ -66,6 +66,7 @@ set_up() {
     install_into "$1" || fail "This could not be installed; the lines above say why."
   else
     say "first use: setting up $environment (this takes less than a minute)"
+    [ -n "$uv" ] || has_venv || has_pip || bring_venv
     mkdir -p "$environment"
     : >"$environment/holdfast-unfinished"
     make_environment
@@ -81,8 +82,8 @@ set_up() {
   exec 9>&- # what is run now must not keep the turn
 }
 
-# Sets $python to the newest-named usable interpreter's own path (a later upgrade of the link that
-# led to it must not turn the environment into another version), or to nothing.
+# Sets $python to the path of the first that is new enough, with links followed: an upgrade that points
+# python3 elsewhere must not turn the environment into one of another version. uv may bring its own.
 find_python() {
   python='' older=''
   for candidate in python3 python3.14 python3.13 python3.12 python3.11 python; do
@@ -155,14 +156,16 @@ make_environment() {
     [ -n "$python" ] || fail "uv found no Python 3.11 or newer and could bring none. Install one."
     say "uv could not make the environment; trying Python itself"
   fi
-  if "$python" -c 'import ensurepip, venv' 2>/dev/null; then
-    "$python" -m venv "$environment" >&2 || fail "Python could not make $environment."
-  elif has_pip; then
+  if ! has_venv && has_pip; then # pip can install into an environment from outside
     "$python" -m venv --without-pip "$environment" >&2 || fail "Python could not make $environment."
   else
-    bring_venv
+    has_venv || bring_venv # here only where uv had failed
     "$python" -m venv "$environment" >&2 || fail "Python could not make $environment."
   fi
+}
+
+has_venv() {
+  "$python" -c 'import ensurepip, venv' 2>/dev/null
 }
 
 # Debian's python3 comes without what makes environments.
@@ -182,12 +185,18 @@ bring_venv() {
   bring_packages "$package" || fail "$package could not be installed; the lines above say why."
 }
 
-# Installs Debian's packages, as root.
+# Installs Debian's packages, as root; tells what apt-get says only where it fails.
 bring_packages() {
   say "installing Debian's $*"
-  apt-cache show "$@" >/dev/null 2>&1 || apt-get update -qq >&2 || true # a new machine has no lists yet
-  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
-    -o DPkg::Lock::Timeout=300 "$@" >&2 </dev/null
+  told=$(
+    exec 2>&1 </dev/null
+    apt-cache show "$@" >/dev/null || apt-get update -qq || true # a new machine has no lists yet
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+      -o DPkg::Lock::Timeout=300 "$@"
+  ) || {
+    printf '%s\n' "$told" >&2
+    return 1
+  }
 }
 
 # Installs the clone so that its files are run where they stand, with the extra $1.
