@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -38,8 +39,19 @@ def test_the_key_file_is_made_once_and_is_private(tmp_path: Path) -> None:
     file = tmp_path / "data" / "keys" / "tokens.pem"
     assert file.stat().st_mode & 0o777 == 0o600
     assert file.parent.stat().st_mode & 0o777 == 0o700
+    assert file.parent.parent.stat().st_mode & 0o777 == 0o700
     assert token_keys(settings, tmp_path / "data").signing_id == first.signing_id
     assert [entry.name for entry in file.parent.iterdir()] == ["tokens.pem"], "no draft is left behind"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_root_makes_in_anothers_data_directory_is_theirs(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    data_dir.mkdir()
+    os.chown(data_dir, 12345, 12345)
+    token_keys(Settings({}), data_dir)
+    for path in (data_dir / "keys", data_dir / "keys" / "tokens.pem"):
+        assert (path.stat().st_uid, path.stat().st_gid) == (12345, 12345)
 
 
 def test_many_that_make_it_at_once_agree(tmp_path: Path) -> None:

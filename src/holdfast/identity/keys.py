@@ -72,7 +72,7 @@ def token_keys(settings: Settings, data_dir: Path) -> TokenKeys:
     file = data_dir / "keys" / "tokens.pem"
     try:
         if not file.exists():
-            _make(file)
+            _make(file, data_dir)
         if file.stat().st_mode & 0o077:
             raise UnusableKey(f"Others than its owner can read {file}.", hint=f"Run: chmod 600 {file}")
         return TokenKeys.of(_parse(file.read_bytes(), str(file)))
@@ -93,9 +93,17 @@ def _parse(content: bytes, origin: str) -> Ed25519PrivateKey:
     return key
 
 
-def _make(file: Path) -> None:
-    """Make a key file whole or not at all; where two make it at once, the first one's stands."""
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+def _make(file: Path, data_dir: Path) -> None:
+    """Make a key file whole or not at all; where two make it at once, the first one's stands.
+
+    What root makes in another account's data directory is that account's.
+    """
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file.parent.mkdir(mode=0o700, exist_ok=True)
+    owner = data_dir.stat()
+    given = os.geteuid() == 0 and owner.st_uid != 0
+    if given:
+        os.chown(file.parent, owner.st_uid, owner.st_gid, follow_symlinks=False)
     content = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     draft = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
     try:
@@ -103,6 +111,8 @@ def _make(file: Path) -> None:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
+            if given:
+                os.fchown(stream.fileno(), owner.st_uid, owner.st_gid)
         try:
             os.link(draft, file)
         except FileExistsError:
