@@ -39,13 +39,12 @@ def settings() -> Settings:
 def template(server: str, settings: Settings) -> Iterator[str]:
     """The name of a database in which every declared room and system is migrated, to be cloned."""
 
-    from holdfast.migrate.engine import migrate_up
     from holdfast.postgres.database import Database
 
-    async def migrate(conninfo: str) -> None:
-        from holdfast.postgres.database import Database
+    from holdfast.migrate.engine import migrate_up
 
-    async with Database.open(conninfo, settings, application_name="template") as database:
+    async def migrate(conninfo: str) -> None:
+        async with Database.open(conninfo, settings, application_name="template") as database:
             await migrate_up(database)
 
     with temporary_database(server, name="template_migrated") as conninfo:
