@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from holdfast.chain.errors import NodeNonsense
+from holdfast.chain.errors import NodeChanged, NodeNonsense
 from holdfast.chain.subscription import Header, RawLog
 
 _HASH = re.compile(r"0x[0-9a-f]{64}")
@@ -128,10 +128,10 @@ def _set_time(log: Any, times: Mapping[str, int] | None) -> None:
 
 
 def linked(headers: Sequence[Header]) -> None:
-    """Check that each header's parent is the one before it. Raises ``NodeNonsense``."""
+    """Check that each header's parent is the one before it. Raises ``NodeChanged``."""
     for parent, child in pairwise(headers):
         if child.parent_hash != parent.hash or child.number != parent.number + 1:
-            raise NodeNonsense(
+            raise NodeChanged(
                 f"The node's block {child.number} does not follow its block {parent.number}.",
                 hint="Its chain changed while it was read, or several nodes answer at this URL.",
             )

@@ -28,11 +28,13 @@ class Node:
         self._rpc = rpc
         self._chain_id = chain_id
         self._confirmations = confirmations
-        self._gives_times = True
 
     def close(self) -> None:
         """End every connection."""
         self._rpc.close()
+
+    def take(self) -> None:
+        """Do nothing: a node goes on by itself."""
 
     def look(self) -> Look:
         """Ask for the head and the finalized block. Raises ``OtherChain`` where the chain is another."""

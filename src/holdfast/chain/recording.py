@@ -12,6 +12,7 @@ at most. A question beyond them reads the file again from its start.
 from __future__ import annotations
 
 import gzip
+import threading
 from collections.abc import Collection, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, cast
@@ -37,6 +38,7 @@ class Recording:
 
     def __init__(self, file: Path, *, position: int, last_hash: str) -> None:
         self._file = file
+        self._reading = threading.Lock()
         self.header = read_header(file)
         self._lines = _blocks(file)
         self._canonical: dict[int, Header] = {}
@@ -61,8 +63,9 @@ class Recording:
         return chain_id_of(self.header, self._file)
 
     def close(self) -> None:
-        """Close the file."""
-        self._lines.close()
+        """Close the file, once a thread that reads a line has done so."""
+        with self._reading:
+            self._lines.close()
 
     def look(self) -> Look:
         """Return the next observed block, or the last one where the recording is through."""
@@ -77,9 +80,10 @@ class Recording:
 
     def take(self) -> None:
         """Go on to the next block: the one that ``look`` showed is stored."""
-        if self._block is not None:
-            self._position += 1
-            self._next()
+        with self._reading:
+            if self._block is not None:
+                self._position += 1
+                self._next()
 
     def headers(self, numbers: Sequence[int]) -> list[Header | None]:
         """Return headers of the chain as it was once the block that ``look`` shows was observed."""
@@ -236,5 +240,5 @@ def _header(block: Mapping[str, Any], file: Path) -> Header:
 def _wrong(file: Path, why: str) -> WrongRecording:
     return WrongRecording(
         f"The recording {file} cannot be followed: {why}.",
-        hint="Is it the same file as before, whole, in the format of docs/chain.md?",
+        hint="Is it whole, and the same file as before? For another one see chains add --from-start.",
     )

@@ -60,5 +60,8 @@ class Source(Protocol):
     def range_of(self, first: int, last: int, addresses: Collection[str]) -> Range:
         """Return the logs of final blocks, asked for by number; perhaps of fewer blocks than asked for."""
 
+    def take(self) -> None:
+        """Go on: what ``look`` showed is stored. Does nothing with a node, which goes on by itself."""
+
     def close(self) -> None:
         """Let go of files and connections; threads inside fail at once."""

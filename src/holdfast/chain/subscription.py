@@ -117,7 +117,7 @@ class Subscription(Protocol):
     async def watch(self, connection: Connection, chain_id: int, /) -> Watch:
         """Return what to read of a chain; asked in every transaction, so it must be cheap.
 
-        Who adds a contract to what this returns calls ``holdfast.chain.replay.rewind`` in the same
+        Who adds a contract to what this returns calls ``holdfast.chain.ledger.rewind`` in the same
         transaction, so that the contract's earlier logs are read too.
         """
 
