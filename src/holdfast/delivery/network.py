@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Iterable
+from typing import Any
 
 import httpcore
 
@@ -40,7 +42,7 @@ class GuardedNetwork(httpcore.AsyncNetworkBackend):
             async with asyncio.timeout(timeout):
                 resolved = await self._resolver(host, port)
                 addresses = self._guard.admit(host, port, resolved)[:_MOST_ADDRESSES]
-                return await self._connect_first([str(address) for address in addresses], port, timeout)
+                return _Stream(await self._connect_first(list(map(str, addresses)), port, timeout))
         except TimeoutError:
             raise TimedOut(
                 f"{host} port {port} did not accept a connection within {timeout or 0:g} s.",
@@ -69,3 +71,31 @@ class GuardedNetwork(httpcore.AsyncNetworkBackend):
     async def sleep(self, seconds: float) -> None:
         """Wait."""
         await asyncio.sleep(seconds)
+
+
+class _Stream(httpcore.AsyncNetworkStream):
+    """A connection that is closed when its TLS handshake is cut off: the pool does not know it yet."""
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return await self._stream.read(max_bytes, timeout)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.AsyncNetworkStream:
+        try:
+            return await self._stream.start_tls(ssl_context, server_hostname, timeout)
+        except asyncio.CancelledError:
+            await self._stream.aclose()
+            raise
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)

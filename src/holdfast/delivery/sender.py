@@ -285,9 +285,15 @@ def _joined(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
 
 def _told(error: Exception) -> str:
     """Say what went wrong in our own words: the library's may repeat bytes that the other side sent."""
-    if isinstance(error.__cause__, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted ({error.__cause__.verify_message})"
-    if isinstance(error.__cause__, ssl.SSLError):
+    causes = [error]
+    while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None and isinstance(
+        cause, Exception
+    ):
+        causes.append(cause)
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"its certificate is not trusted ({cause.verify_message})"
+    if any(isinstance(cause, ssl.SSLError) for cause in causes):
         return "it does not speak TLS as it should"
     if isinstance(error, httpcore.ConnectError):
         return "no connection could be made"
