@@ -59,7 +59,7 @@ def up(
             data_dir=data_dir,
             sole=reached.is_owner,
             demo=demo,
-            recording=str(recording.absolute()) if recording else "",
+            recording=recording.absolute() if recording else None,
             exit_when_done=exit_when_done,
         )
         totals = asyncio.run(run_service(plan, note, view))

@@ -7,7 +7,7 @@ import signal
 import socket
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -23,7 +23,7 @@ from holdfast.service.settings import STOP_WITHIN
 from holdfast.service.sums import pending, totals
 from holdfast.service.workers import SERVE, chosen_roles, run_workers
 from holdfast.settings import Settings
-from holdfast.system import Report
+from holdfast.system import DemoStart
 from holdfast.web.app import create_app
 from holdfast.web.server import serve
 from holdfast.web.settings import API_HOST, API_PORT
@@ -36,7 +36,7 @@ class Plan:
     """What this process is to run, on which server.
 
     ``sole`` says that nobody else works on this database; ``recording`` names a recorded chain's file
-    to follow, or is empty.
+    to follow, if any.
     """
 
     settings: Settings
@@ -44,14 +44,15 @@ class Plan:
     data_dir: Path
     sole: bool
     demo: bool
-    recording: str
+    recording: Path | None
     exit_when_done: bool
 
 
 class View(Protocol):
     """Shows what the service does, on a terminal or as JSON lines."""
 
-    report: Report
+    def report(self, event: str, /, **details: object) -> None:
+        """Tell an event of note (``holdfast.system.Report``)."""
 
     async def show(self, database: Database, stop: asyncio.Event) -> None:
         """Keep showing until ``stop`` is set."""
@@ -67,25 +68,29 @@ async def run_service(plan: Plan, note: PresenceNote, view: View) -> dict[str, o
         async with Database.open(plan.endpoint, plan.settings, application_name="holdfast") as database:
             for applied in await migrate_up(database):
                 view.report("migration.applied", system=applied.system, number=applied.number)
-            running = demos(database, plan.data_dir, view.report) if plan.demo else nullcontext([])
-            async with running as starts:
-                settings = plan.settings.with_overrides(
-                    {name: value for start in starts for name, value in start.overrides.items()}
-                )
-                for file in [plan.recording] if plan.recording else [start.recording for start in starts]:
+            async with AsyncExitStack() as stack:
+                starts = []
+                if plan.demo:
+                    starts = await stack.enter_async_context(demos(database, plan.data_dir, view.report))
+                recordings = [Path(start.recording) for start in starts]
+                for file in recordings if plan.recording is None else [plan.recording]:
                     await take_up_recording(database, file)
-                for line in (line for start in starts for line in start.notes):
-                    view.report("demo.note", note=line)
                 context = WorkContext(
                     database=database,
-                    settings=settings,
+                    settings=plan.settings.with_overrides(_overrides(starts)),
                     instance=f"{socket.gethostname()}:{uuid.uuid4().hex[:12]}",
                     stop=stop,
                     report=view.report,
                     sole=plan.sole,
                 )
+                for line in (line for start in starts for line in start.notes):
+                    view.report("demo.note", note=line)
                 await _run_parts(plan, context, note, view)
             return await totals(database)
+
+
+def _overrides(starts: list[DemoStart]) -> dict[str, str]:
+    return {name: value for start in starts for name, value in start.overrides.items()}
 
 
 async def _run_parts(plan: Plan, context: WorkContext, note: PresenceNote, view: View) -> None:

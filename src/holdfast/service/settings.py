@@ -2,7 +2,7 @@
 
 from holdfast.settings import Setting, duration, listing
 
-ROLES = Setting(
+ROLES: Setting[tuple[str, ...]] = Setting(
     "HOLDFAST_ROLES",
     "service",
     "roles",

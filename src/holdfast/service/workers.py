@@ -29,7 +29,8 @@ def chosen_roles(settings: Settings) -> frozenset[str]:
     Raises ``WrongUse`` where HOLDFAST_ROLES names something that is not declared.
     """
     known = {SERVE, *declared_workers()}
-    chosen = frozenset(settings.get(ROLES)) or frozenset(known)
+    named: tuple[str, ...] = settings.get(ROLES)
+    chosen = frozenset(named or known)
     if not chosen <= known:
         raise WrongUse(
             f"HOLDFAST_ROLES names {', '.join(sorted(chosen - known))}, which no room or system declares.",

@@ -1,0 +1,10 @@
+"""Reach PostgreSQL: the embedded server, endpoints, pools, statements, leases, listeners, bulk copy."""
+
+from holdfast.system import System
+
+ROOM = System(
+    name="postgres",
+    summary="Reaches PostgreSQL and asks what it can do.",
+    package="holdfast.postgres",
+    settings=("holdfast.postgres.settings", "holdfast.postgres.embedded.settings"),
+)
