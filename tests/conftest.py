@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Iterator
-from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
 
+from holdfast.migrate.engine import migrate_up
+from holdfast.postgres.database import Database
+from holdfast.postgres.embedded.server import EmbeddedServer
 from holdfast.settings import Settings
 from tests.fixtures.servers import PARAMETERS, temporary_database
-
-if TYPE_CHECKING:
-    from holdfast.postgres.database import Database
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A PostgreSQL server for this process of the test run: the conninfo of its database ``holdfast``."""
-    if (external := os.environ.get("HOLDFAST_TEST_SERVER")) is not None:
-        yield external
-        return
-    from holdfast.postgres.embedded.server import EmbeddedServer
-
     with EmbeddedServer.start(tmp_path_factory.mktemp("server") / "data", parameters=PARAMETERS) as running:
         yield running.conninfo
 
@@ -38,10 +31,6 @@ def settings() -> Settings:
 @pytest.fixture(scope="session")
 def template(server: str, settings: Settings) -> Iterator[str]:
     """The name of a database in which every declared room and system is migrated, to be cloned."""
-
-    from holdfast.postgres.database import Database
-
-    from holdfast.migrate.engine import migrate_up
 
     async def migrate(conninfo: str) -> None:
         async with Database.open(conninfo, settings, application_name="template") as database:
@@ -76,8 +65,6 @@ def empty_conninfo(server: str) -> Iterator[str]:
 @pytest_asyncio.fixture
 async def database(conninfo: str, settings: Settings) -> AsyncIterator[Database]:
     """The module's migrated database, opened for this one test."""
-    from holdfast.postgres.database import Database
-
     async with Database.open(conninfo, settings, application_name="test", min_size=1) as opened:
         yield opened
 
@@ -85,8 +72,6 @@ async def database(conninfo: str, settings: Settings) -> AsyncIterator[Database]
 @pytest_asyncio.fixture
 async def fresh_database(fresh_conninfo: str, settings: Settings) -> AsyncIterator[Database]:
     """A migrated database of this one test's own, opened."""
-    from holdfast.postgres.database import Database
-
     async with Database.open(fresh_conninfo, settings, application_name="test", min_size=1) as opened:
         yield opened
 
@@ -94,7 +79,5 @@ async def fresh_database(fresh_conninfo: str, settings: Settings) -> AsyncIterat
 @pytest_asyncio.fixture
 async def empty_database(empty_conninfo: str, settings: Settings) -> AsyncIterator[Database]:
     """A database of this one test's own in which nothing is migrated, opened."""
-    from holdfast.postgres.database import Database
-
     async with Database.open(empty_conninfo, settings, application_name="test", min_size=1) as opened:
         yield opened

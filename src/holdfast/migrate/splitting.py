@@ -17,17 +17,17 @@ _TOKEN = re.compile(
     rf"""
     (?P<space>\s+|--[^\n]*)
   | (?P<comment>/\*)
-  | (?P<escaped>[eE]'(?:[^'\\]|\\.|'')*'
-        (?:(?:[ \t\f\v]|--[^\n]*)*\n(?:\s|--[^\n]*\n)*'(?:[^'\\]|\\.|'')*')*)
-  | (?P<string>'(?:[^']|'')*')
-  | (?P<identifier>"(?:[^"]|"")*")
+  | (?P<escaped>[eE]'(?:[^'\\]|\\.|'')*+'
+        (?:(?:[ \t\f\v]|--[^\n]*)*\n(?:\s|--[^\n]*\n)*'(?:[^'\\]|\\.|'')*+')*)
+  | (?P<string>'(?:[^']|'')*+')
+  | (?P<identifier>"(?:[^"]|"")*+")
+  | (?P<unterminated>[eE]?'|")
   | (?P<dollar>\$(?:[{_LETTER}][{_LETTER}0-9]*)?\$)
   | (?P<word>[{_LETTER}][{_LETTER}0-9$]*)
   | (?P<number>[0-9]+|\$[0-9]+)
   | (?P<open>[(\[])
   | (?P<close>[)\]])
   | (?P<end>;)
-  | (?P<unterminated>[eE]?'|")
   | (?P<other>.)
     """,
     re.VERBOSE | re.DOTALL,
