@@ -6,5 +6,6 @@ ROOM = System(
     name="postgres",
     summary="Reaches PostgreSQL and asks what it can do.",
     package="holdfast.postgres",
+    migrations="holdfast.postgres.migrations",
     settings=("holdfast.postgres.settings", "holdfast.postgres.embedded.settings"),
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
-from psycopg.sql import Composable
+from psycopg.sql import SQL, Composed
 from psycopg_pool import AsyncConnectionPool
 
 from holdfast.postgres.endpoint import Endpoint
@@ -53,11 +53,18 @@ class Database:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, endpoint: Endpoint | str, settings: Settings, *, application_name: str = "holdfast",
-        min_size: int | None = None, max_size: int | None = None,
+        cls,
+        endpoint: Endpoint | str,
+        settings: Settings,
+        *,
+        application_name: str = "holdfast",
+        min_size: int | None = None,
+        max_size: int | None = None,
     ) -> AsyncIterator[Database]:
         """Open a database while the block runs."""
-        database = cls(endpoint, settings, application_name=application_name, min_size=min_size, max_size=max_size)
+        database = cls(
+            endpoint, settings, application_name=application_name, min_size=min_size, max_size=max_size
+        )
         await database._pool.open(wait=False)
         try:
             yield database
@@ -85,17 +92,21 @@ class Database:
         finally:
             await connection.close()
 
-    async def fetch(self, statement: Composable, parameters: Mapping[str, Any] | None = None) -> list[Row]:
+    async def fetch(
+        self, statement: SQL | Composed, parameters: Mapping[str, Any] | None = None
+    ) -> list[Row]:
         """Run a statement and return its rows."""
         async with self.connection() as connection:
             return await (await connection.execute(statement, parameters)).fetchall()
 
-    async def fetch_one(self, statement: Composable, parameters: Mapping[str, Any] | None = None) -> Row | None:
+    async def fetch_one(
+        self, statement: SQL | Composed, parameters: Mapping[str, Any] | None = None
+    ) -> Row | None:
         """Run a statement and return its first row, or None."""
         async with self.connection() as connection:
             return await (await connection.execute(statement, parameters)).fetchone()
 
-    async def execute(self, statement: Composable, parameters: Mapping[str, Any] | None = None) -> int:
+    async def execute(self, statement: SQL | Composed, parameters: Mapping[str, Any] | None = None) -> int:
         """Run a statement and return how many rows it touched."""
         async with self.connection() as connection:
             return (await connection.execute(statement, parameters)).rowcount
