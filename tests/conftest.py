@@ -14,6 +14,8 @@ from holdfast.postgres.embedded.server import EmbeddedServer
 from holdfast.settings import Settings
 from tests.fixtures.servers import PARAMETERS, temporary_database
 
+pytest_plugins = ("tests.fixtures.api",)
+
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:

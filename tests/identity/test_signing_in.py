@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from argon2 import PasswordHasher
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from tests.fixtures.api import PASSWORD, Api
+from psycopg.sql import SQL
 
 from holdfast.identity.keys import TokenKeys
 from holdfast.identity.tokens import issue
+from tests.fixtures.api import PASSWORD, Api
 
 
 async def sign_in(api: Api, username: str, password: str = PASSWORD, **options: Any) -> Any:
@@ -50,7 +51,7 @@ async def test_the_form_of_oauth_signs_in_too(api: Api) -> None:
 async def test_whoever_cannot_sign_in_is_answered_alike(api: Api) -> None:
     await api.user("ada")
     await api.user("gone")
-    await api.database.execute("UPDATE holdfast.users SET is_active = false WHERE username = 'gone'", {})
+    await api.database.execute(SQL("UPDATE holdfast.users SET is_active = false WHERE username = 'gone'"))
     answers = [
         await sign_in(api, "ada", "wrong password"),
         await sign_in(api, "nobody"),
@@ -99,11 +100,11 @@ async def test_credentials_of_another_kind_are_refused(api: Api) -> None:
 async def test_a_user_who_is_not_active_any_more_is_out_at_once(api: Api) -> None:
     client = await api.client("ada")
     assert (await client.get("/auth/me")).status_code == 200
-    await api.database.execute("UPDATE holdfast.users SET is_active = false", {})
+    await api.database.execute(SQL("UPDATE holdfast.users SET is_active = false"))
     response = await client.get("/auth/me")
     assert response.status_code == 401
     assert response.json()["code"] == "invalid_token"
-    await api.database.execute("DELETE FROM holdfast.users", {})
+    await api.database.execute(SQL("DELETE FROM holdfast.users"))
     assert (await client.get("/auth/me")).status_code == 401
 
 
@@ -119,12 +120,12 @@ async def test_a_token_of_another_installation_is_refused(api: Api) -> None:
 async def test_a_weak_hash_is_upgraded_when_its_owner_signs_in(api: Api) -> None:
     await api.user("ada")
     weak = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
-    await api.database.execute("UPDATE holdfast.users SET password_hash = %(hash)s", {"hash": weak})
+    await api.database.execute(SQL("UPDATE holdfast.users SET password_hash = %(hash)s"), {"hash": weak})
     assert (await sign_in(api, "ada", "wrong password")).status_code == 401
-    [row] = await api.database.fetch("SELECT password_hash FROM holdfast.users", {})
+    [row] = await api.database.fetch(SQL("SELECT password_hash FROM holdfast.users"))
     assert row["password_hash"] == weak
     assert (await sign_in(api, "ada")).status_code == 200
-    [row] = await api.database.fetch("SELECT password_hash FROM holdfast.users", {})
+    [row] = await api.database.fetch(SQL("SELECT password_hash FROM holdfast.users"))
     assert "m=19456,t=2" in row["password_hash"]
     assert (await sign_in(api, "ada")).status_code == 200
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.sql import SQL
 
 from holdfast.errors import Conflict, WrongUse
 from holdfast.identity.users import User, create_user, list_users
@@ -21,7 +22,7 @@ PASSWORD = "correct horse battery staple"
 
 @pytest.fixture(autouse=True)
 async def nobody_yet(database: Database) -> None:
-    await database.execute("TRUNCATE holdfast.users CASCADE", {})
+    await database.execute(SQL("TRUNCATE holdfast.users CASCADE"))
 
 
 async def make(database: Database, username: str, email: str = "", *, is_administrator: bool = False) -> User:
@@ -103,14 +104,14 @@ async def test_the_database_itself_refuses_such_names(database: Database) -> Non
     for username, email in (("a@b", "a@b"), ("ada", "ada")):
         with pytest.raises(psycopg.errors.CheckViolation):
             await database.execute(
-                "INSERT INTO holdfast.users (username, email, password_hash) VALUES (%(u)s, %(e)s, '')",
+                SQL("INSERT INTO holdfast.users (username, email, password_hash) VALUES (%(u)s, %(e)s, '')"),
                 {"u": username, "e": email},
             )
 
 
 async def test_a_change_is_stamped(database: Database) -> None:
     user = await make(database, "ada")
-    await database.execute("UPDATE holdfast.users SET is_active = false", {})
+    await database.execute(SQL("UPDATE holdfast.users SET is_active = false"))
     async with database.connection() as connection:
         [changed] = await list_users(connection)
     assert changed.updated_at > user.updated_at

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import httpx
 import psycopg
 import pytest
 from fastapi import APIRouter, Depends, FastAPI
-from tests.fixtures.api import Api
+from psycopg.sql import SQL
 
 from holdfast import system
 from holdfast.errors import WrongUse
@@ -24,6 +24,7 @@ from holdfast.web import app as app_module
 from holdfast.web import readiness
 from holdfast.web.app import create_app, declared_routers
 from holdfast.web.readiness import ReadinessCheck
+from tests.fixtures.api import Api
 
 
 def named(path: str, **declared: Any) -> System:
@@ -31,7 +32,7 @@ def named(path: str, **declared: Any) -> System:
 
 
 @pytest.fixture
-def declaring(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def declaring(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Let a test put routers and systems of its own beside the declared ones."""
 
     def declare(**found: Any) -> None:
@@ -62,7 +63,7 @@ def test_every_permission_that_a_route_asks_for_is_declared() -> None:
     assert asked - {"public", "signed in"} <= declared
 
 
-def test_a_route_that_declares_no_permission_is_refused(declaring: Any) -> None:
+def test_a_route_that_declares_no_permission_is_refused(declaring: Callable[..., None]) -> None:
     router = APIRouter()
 
     @router.get("/open-by-mistake")
@@ -73,7 +74,7 @@ def test_a_route_that_declares_no_permission_is_refused(declaring: Any) -> None:
         declared_routers()
 
 
-def test_a_router_inside_another_is_refused(declaring: Any) -> None:
+def test_a_router_inside_another_is_refused(declaring: Callable[..., None]) -> None:
     inner, outer = APIRouter(), APIRouter()
 
     @inner.get("/hidden")
@@ -85,7 +86,7 @@ def test_a_router_inside_another_is_refused(declaring: Any) -> None:
         declared_routers()
 
 
-def test_two_routes_of_one_path_are_refused(declaring: Any) -> None:
+def test_two_routes_of_one_path_are_refused(declaring: Callable[..., None]) -> None:
     router = APIRouter(dependencies=[Depends(public)])
 
     @router.get("/health")
@@ -123,13 +124,13 @@ async def test_a_name_that_is_not_the_servers_is_refused(api: Api) -> None:
 
 
 async def test_a_value_that_the_database_cannot_hold_is_the_clients_fault(
-    database: Database, tmp_path: Path, declaring: Any
+    database: Database, tmp_path: Path, declaring: Callable[..., None]
 ) -> None:
     router = APIRouter(dependencies=[Depends(public)])
 
     @router.get("/casts")
     async def casts(value: str) -> Any:
-        return await database.fetch("SELECT %(value)s::bigint AS value", {"value": value})
+        return await database.fetch(SQL("SELECT %(value)s::bigint AS value"), {"value": value})
 
     @router.get("/lost")
     async def lost() -> None:
@@ -160,7 +161,7 @@ async def test_ready_says_how_each_part_stands(api: Api) -> None:
 
 
 async def test_a_part_that_is_not_well_fails_nothing(
-    database: Database, declaring: Any, caplog: pytest.LogCaptureFixture
+    database: Database, declaring: Callable[..., None], caplog: pytest.LogCaptureFixture
 ) -> None:
     async def lags(connection: Connection) -> list[StatusLine]:
         return [StatusLine("chain 1", "1,000 blocks behind", "warning", "Wait.")]

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from holdfast.errors import WrongUse
-from holdfast.identity.users import User, create_user, list_users
+from holdfast.identity.users import User, check_new_user, create_user, list_users
 from holdfast.migrate.command import run_with_database
 from holdfast.postgres.database import Database
 from holdfast.terminal.options import CommandOptions, common_options
@@ -36,6 +36,7 @@ def create(
 ) -> None:
     """Make a user who can sign in to the API. The first one is an administrator."""
     password = _ask(options, username) if password_file is None else _read(password_file)
+    check_new_user(username=username, email=email, password=password)
 
     async def work(database: Database) -> User:
         async with database.connection() as connection:

@@ -33,6 +33,21 @@ class User:
     is_administrator: bool
 
 
+def check_new_user(*, username: str, email: str, password: str) -> None:
+    """Refuse a name, an address or a password that cannot be taken, before anything is asked of a database.
+
+    Raises ``WrongUse``.
+    """
+    if not _USERNAME.fullmatch(username):
+        raise WrongUse(
+            f"{username!r} cannot be a username.",
+            hint="Take 1 to 64 letters of A-Z a-z 0-9 . _ - that begin with a letter or a digit.",
+        )
+    if not _EMAIL.fullmatch(email) or len(email) > _LONGEST_EMAIL:
+        raise WrongUse(f"{email!r} is not an e-mail address.", hint="Write it as name@example.org.")
+    check_password(password, username=username, email=email)
+
+
 async def create_user(
     connection: Connection,
     *,
@@ -47,14 +62,7 @@ async def create_user(
     Raises ``WrongUse`` for a name, address or password that cannot be taken, ``Conflict`` where the name
     or the address (in any case of letters) belongs to somebody already.
     """
-    if not _USERNAME.fullmatch(username):
-        raise WrongUse(
-            f"{username!r} cannot be a username.",
-            hint="Take 1 to 64 letters of A-Z a-z 0-9 . _ - that begin with a letter or a digit.",
-        )
-    if not _EMAIL.fullmatch(email) or len(email) > _LONGEST_EMAIL:
-        raise WrongUse(f"{email!r} is not an e-mail address.", hint="Write it as name@example.org.")
-    check_password(password, username=username, email=email)
+    check_new_user(username=username, email=email, password=password)
     password_hash = await (passwords or Passwords(1)).hash(password)
     wanted = {
         "username": username,

@@ -37,6 +37,25 @@ def create_app(*, database: Database, settings: Settings, data_dir: Path) -> Fas
     ``database``, ``settings``, ``authenticate`` and ``access``. Raises ``WrongUse`` where a route declares
     no permission or two claim the same path, ``UnusableKey`` for a token key that cannot be used.
     """
+    app = compose()
+    access = Access.from_settings(database, settings, data_dir)
+    app.state.database = database
+    app.state.settings = settings
+    app.state.access = access
+    app.state.authenticate = access.authenticate
+    app.state.readiness = ReadinessCheck(database, settings.get(READY_WITHIN))
+    # The last one added stands outermost.
+    app.add_middleware(UnexpectedErrors)
+    app.add_middleware(BodyLimit, largest=settings.get(API_BODY_LIMIT))
+    app.add_middleware(KnownHosts, names=(settings.get(API_HOST), *settings.get(API_HOSTS)))
+    app.add_middleware(SecurityHeaders, no_store=("/auth",))
+    app.add_middleware(AccessLog)
+    app.add_middleware(RequestIds)
+    return app
+
+
+def compose() -> FastAPI:
+    """Return the declared routes and their OpenAPI document, without a database; raises ``WrongUse``."""
     app = FastAPI(
         title="Holdfast",
         version=__version__,
@@ -45,24 +64,11 @@ def create_app(*, database: Database, settings: Settings, data_dir: Path) -> Fas
         redoc_url=None,
         redirect_slashes=False,
     )
-    access = Access.from_settings(database, settings, data_dir)
-    app.state.database = database
-    app.state.settings = settings
-    app.state.access = access
-    app.state.authenticate = access.authenticate
-    app.state.readiness = ReadinessCheck(database, settings.get(READY_WITHIN))
     for router in declared_routers():
         app.include_router(router)
     install_problem_handlers(app)
     install_database_problems(app)
     describe_problems(app)
-    # The last one added stands outermost.
-    app.add_middleware(UnexpectedErrors)
-    app.add_middleware(BodyLimit, largest=settings.get(API_BODY_LIMIT))
-    app.add_middleware(KnownHosts, names=(settings.get(API_HOST), *settings.get(API_HOSTS)))
-    app.add_middleware(SecurityHeaders, no_store=("/auth",))
-    app.add_middleware(AccessLog)
-    app.add_middleware(RequestIds)
     return app
 
 
