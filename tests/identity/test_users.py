@@ -118,13 +118,18 @@ async def test_a_change_is_stamped(database: Database) -> None:
     assert changed.created_at == user.created_at
 
 
+RUN = "from holdfast.cli.main import main"
+
+
+def environment(conninfo: str) -> dict[str, str]:
+    ours = ("HOLDFAST_", "PG", "DB_")
+    return {n: v for n, v in os.environ.items() if not n.startswith(ours)} | {"DATABASE_URL": conninfo}
+
+
 def holdfast(conninfo: str, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(("HOLDFAST_", "PG", "DB_"))
-    }
     return subprocess.run(
-        [sys.executable, "-c", "from holdfast.cli.main import main; main()", *arguments],
-        env={**environment, "DATABASE_URL": conninfo},
+        [sys.executable, "-c", f"{RUN}; main()", *arguments],
+        env=environment(conninfo),
         input=stdin,
         capture_output=True,
         text=True,
@@ -181,3 +186,31 @@ def test_the_command_never_asks_where_nobody_can_answer(conninfo: str, tmp_path:
     )
     assert short.returncode == 2
     assert "12" in short.stderr
+
+
+def test_on_a_terminal_the_command_asks_twice_and_shows_nothing(conninfo: str) -> None:
+    """A terminal of its own: ``pty.spawn`` in a child, whose pipes are the keyboard and the screen."""
+    command = f"{RUN}; main()"
+    spawn = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+    arguments = ["users", "create", "ada", "--email", "ada@example.org"]
+    with subprocess.Popen(
+        [sys.executable, "-c", spawn, sys.executable, "-c", command, *arguments],
+        env=environment(conninfo),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        screen = b""
+        for question in (b"Password of ada: ", b"Repeat for confirmation: "):
+            while not screen.endswith(question):
+                read = os.read(process.stdout.fileno(), 1)
+                assert read, screen.decode()
+                screen += read
+            process.stdin.write(f"{PASSWORD}\n".encode())
+            process.stdin.flush()
+        screen += process.stdout.read()
+        assert process.wait(60) == 0, screen.decode()
+    assert "Made the administrator ada" in screen.decode()
+    assert PASSWORD not in screen.decode()
