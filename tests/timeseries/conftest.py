@@ -1,0 +1,38 @@
+"""A partitioned table with all that a partition must take over."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+from psycopg import sql
+
+from holdfast.postgres.database import Database
+from holdfast.system import Partitioned
+
+DAILY = Partitioned("ts.events", "block_time", "1 day", ahead=1)
+_TABLE = """
+CREATE SCHEMA ts;
+CREATE TABLE ts.events (
+    id BIGINT GENERATED ALWAYS AS IDENTITY,
+    block_time TIMESTAMPTZ NOT NULL,
+    amount NUMERIC(78, 0) NOT NULL DEFAULT 0 CHECK (amount >= 0),
+    twice NUMERIC(79, 0) GENERATED ALWAYS AS (amount * 2) STORED,
+    kind TEXT NOT NULL DEFAULT 'x',
+    PRIMARY KEY (id, block_time)
+) PARTITION BY RANGE (block_time);
+CREATE INDEX events_kind ON ts.events (kind, block_time) WHERE amount > 0;
+CREATE FUNCTION ts.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'events are never taken away (%)', TG_ARGV[0]; END $$;
+CREATE TRIGGER keep_rows BEFORE DELETE ON ts.events FOR EACH ROW EXECUTE FUNCTION ts.refuse('row');
+CREATE TRIGGER "Keep all" BEFORE TRUNCATE ON ts.events
+    FOR EACH STATEMENT EXECUTE FUNCTION ts.refuse('it''s all');
+ALTER TABLE ts.events ENABLE ALWAYS TRIGGER "Keep all";
+"""
+
+
+@pytest_asyncio.fixture
+async def events(empty_database: Database) -> AsyncIterator[Database]:
+    """A database with the table ``ts.events``, which has no partition yet."""
+    await empty_database.execute(sql.SQL(_TABLE))
+    yield empty_database
