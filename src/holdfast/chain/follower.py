@@ -15,16 +15,21 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TypeVar
 
+from holdfast.chain import settings as chain_settings
 from holdfast.chain.ancestry import common_ancestor
 from holdfast.chain.answers import linked
 from holdfast.chain.backfill import LOGS_A_TRANSACTION, Backfill, Piece, RangeSize
+from holdfast.chain.chains import Chain
 from holdfast.chain.errors import NodeChanged, NodeNonsense, TooMuch
-from holdfast.chain.ledger import Advance, Checkpoint, Committed, Ledger, Seen, WatchChanged
+from holdfast.chain.ledger import NOWHERE, Advance, Committed, Ledger, Seen, WatchChanged
+from holdfast.chain.masking import is_near
 from holdfast.chain.source import Look, Source
 from holdfast.chain.subscription import Decoded, Header, RawLog, Span, Subscription, Watch
 from holdfast.chain.telling import Teller
+from holdfast.settings import Settings
 
 T = TypeVar("T")
 
@@ -35,43 +40,60 @@ PRUNE_EVERY = 256
 PRUNE_MARGIN = 256
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How eagerly a source is read.
+
+    ``poll`` is the pause in seconds between two looks at a head that is ours, ``patience`` how long a
+    lower head on another branch is taken for a node that lags, ``window`` how many headers are followed
+    at once, ``largest_range`` and ``concurrency`` how many blocks a range has and how many are read at
+    the same time.
+    """
+
+    poll: float
+    patience: float
+    window: int
+    largest_range: int
+    concurrency: int
+
+    @classmethod
+    def from_settings(cls, settings: Settings, rpc_url: str) -> Pace:
+        """Read the settings; a node nearby is asked more often unless they say how often."""
+        poll = settings.get(chain_settings.POLL)
+        return cls(
+            poll=poll if poll is not None else 0.05 if is_near(rpc_url) else 1.0,
+            patience=settings.get(chain_settings.PATIENCE),
+            window=max(1, settings.get(chain_settings.BATCH)),
+            largest_range=settings.get(chain_settings.RANGE),
+            concurrency=settings.get(chain_settings.CONCURRENCY),
+        )
+
+
 class Follower:
     """One subscription on one chain, from a source that is open. ``step`` does one thing at a time."""
 
-    def __init__(  # noqa: PLR0913  what a follower needs is given, not fetched
+    def __init__(
         self,
+        chain: Chain,
         source: Source,
         ledger: Ledger,
         subscription: Subscription,
-        checkpoint: Checkpoint,
-        watch: Watch,
-        *,
-        chain_id: int,
-        start_block: int,
-        poll: float,
-        patience: float,
-        window: int,
-        concurrency: int,
-        size: RangeSize,
-        stop: asyncio.Event,
         teller: Teller,
+        pace: Pace,
     ) -> None:
+        self._chain_id = chain.chain_id
+        self._start_block = chain.start_block
         self._source = source
         self._ledger = ledger
         self._subscription = subscription
-        self._checkpoint = checkpoint
-        self._watch = watch
-        self._chain_id = chain_id
-        self._start_block = start_block
-        self._poll = poll
-        self._patience = patience
-        self._most = self._window = max(1, window)
-        self._concurrency = concurrency
-        self._size = size
-        self._stop = stop
         self._teller = teller
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"follow-{chain_id}")
-        self._refreshed = time.monotonic()
+        self._pace = pace
+        self._window = pace.window
+        self._size = RangeSize(pace.largest_range)
+        self._checkpoint = NOWHERE
+        self._watch = Watch()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"follow-{chain.chain_id}")
+        self._refreshed = -IDLE_SECONDS
         self._lower_since: float | None = None
         self._pruned_at = 0
 
@@ -111,11 +133,11 @@ class Follower:
         if look.ended or (look.head.hash == ours.hash and not self._source.lowers_its_head):
             await self._mark_end()
             await self._teller.at_end(look, ended=look.ended)
-            return IDLE_SECONDS if look.ended else self._poll
+            return IDLE_SECONDS if look.ended else self._pace.poll
         if look.head.number < self._first(look):
             await self._teller.state("idle", f"The chain has not reached block {self._start_block}.", look)
             await self._mark_end()
-            return self._poll
+            return self._pace.poll
         if look.head.number <= ours.number:
             return await self._below(look)
         if ours.number < look.finalized:
@@ -126,7 +148,7 @@ class Follower:
 
     def _behind(self, look: Look) -> bool:
         """Tell whether so much is unread that history can wait: following comes first."""
-        return look.head.number > self._checkpoint.number + self._most
+        return look.head.number > self._checkpoint.number + self._pace.window
 
     def _first(self, look: Look) -> int:
         """Return the first block to read when nothing was read yet: a recording begins where it begins."""
@@ -144,14 +166,14 @@ class Follower:
         if not ours or theirs is None or theirs.hash == ours[0].hash:
             self._lower_since = None
             await self._teller.lagging(look, f"The node is at block {look.head.number}, behind ours.")
-            return self._poll
+            return self._pace.poll
         now = time.monotonic()
         self._lower_since = self._lower_since if self._lower_since is not None else now
-        if now - self._lower_since < self._patience:
+        if now - self._lower_since < self._pace.patience:
             await self._teller.lagging(
                 look, f"The node shows another, shorter chain of {look.head.number} blocks; waiting for more."
             )
-            return self._poll
+            return self._pace.poll
         await self._reorganise(look)
         return 0.0
 
@@ -242,8 +264,8 @@ class Follower:
         total = sum(counts)
         if total > LOGS_A_TRANSACTION:
             self._window = max(1, len(headers) * LOGS_A_TRANSACTION // total)
-        elif self._window < self._most and total < LOGS_A_TRANSACTION // 2:
-            self._window = min(self._most, self._window * 2)
+        elif self._window < self._pace.window and total < LOGS_A_TRANSACTION // 2:
+            self._window = min(self._pace.window, self._window * 2)
         return counts, decoded
 
     async def _read_ranges(self, look: Look) -> None:
@@ -259,8 +281,6 @@ class Follower:
                     return
                 await self._commit(self._range_step(pieces, look), look)
                 await self._teller.reading(look, self._checkpoint.number)
-                if self._stop.is_set():
-                    return
         finally:
             backfill.close()
 
@@ -302,7 +322,7 @@ class Follower:
                 span = Span(self._chain_id, pieces[0].first.number, pieces[-1].last.number, replay=True)
                 seen = [block for piece in pieces for block in piece.blocks]
                 await self._commit_replay(span, seen, [piece.decoded for piece in pieces])
-                if time.monotonic() > ends or self._stop.is_set():
+                if time.monotonic() > ends:
                     return
         finally:
             backfill.close()
@@ -357,7 +377,7 @@ class Follower:
             first,
             last,
             size=self._size,
-            concurrency=self._concurrency,
+            concurrency=self._pace.concurrency,
         )
 
     def _decode(self, logs: Sequence[RawLog]) -> Decoded:

@@ -16,16 +16,12 @@ from typing import Any
 
 import psycopg
 
-from holdfast.chain import settings as chain_settings
-from holdfast.chain.backfill import RangeSize
 from holdfast.chain.chains import Chain, all_chains
 from holdfast.chain.errors import CheckpointMoved, NodeBusy, NodeChanged, OtherChain, WrongRecording
-from holdfast.chain.follower import Follower
+from holdfast.chain.follower import Follower, Pace
 from holdfast.chain.ledger import Checkpoint, Ledger
-from holdfast.chain.masking import is_near
-from holdfast.chain.node import Node
+from holdfast.chain.opening import open_source
 from holdfast.chain.recording import Recording
-from holdfast.chain.rpc import Rpc
 from holdfast.chain.source import Source
 from holdfast.chain.subscription import Subscription
 from holdfast.chain.telling import Teller
@@ -147,13 +143,13 @@ class Keeper:
 
     async def _attempt(self) -> None:
         """Open the source and step until something goes wrong."""
-        checkpoint, watch = await self._ledger.open()
+        checkpoint = await self._ledger.open()
         source = await self._open(checkpoint)
         try:
             if isinstance(source, Recording) and checkpoint.position == 0:
                 await self._take_up(source.header)
-                checkpoint, watch = await self._ledger.open()
-            follower = self._follower(source, checkpoint, watch)
+            pace = Pace.from_settings(self._context.settings, self._chain.rpc_url)
+            follower = Follower(self._chain, source, self._ledger, self._subscription, self._teller, pace)
             try:
                 while True:
                     pause = await follower.step()
@@ -197,49 +193,13 @@ class Keeper:
             return
 
     async def _open(self, checkpoint: Checkpoint) -> Source:
-        chain, settings = self._chain, self._context.settings
-        if chain.recording is not None:
-            return await asyncio.to_thread(
-                Recording, chain.recording, position=checkpoint.position, last_hash=checkpoint.hash
-            )
         loop = asyncio.get_running_loop()
 
         def waiting(message: str, seconds: float) -> None:
             loop.call_soon_threadsafe(self._waiting, message, seconds)
 
-        rpc = Rpc(
-            chain.rpc_url,
-            timeout=settings.get(chain_settings.TIMEOUT),
-            concurrency=settings.get(chain_settings.CONCURRENCY) + 1,
-            batch=settings.get(chain_settings.BATCH),
-            max_response_bytes=settings.get(chain_settings.MAX_RESPONSE),
-            waiting=waiting,
-        )
-        confirmations = chain.confirmations
-        if confirmations is None:
-            confirmations = settings.get(chain_settings.CONFIRMATIONS)
-        return Node(rpc, chain.chain_id, confirmations=confirmations)
-
-    def _follower(self, source: Source, checkpoint: Checkpoint, watch: Any) -> Follower:
-        settings = self._context.settings
-        poll = settings.get(chain_settings.POLL)
-        if poll is None:
-            poll = 0.05 if is_near(self._chain.rpc_url) else 1.0
-        return Follower(
-            source,
-            self._ledger,
-            self._subscription,
-            checkpoint,
-            watch,
-            chain_id=self._chain.chain_id,
-            start_block=self._chain.start_block,
-            poll=poll,
-            patience=settings.get(chain_settings.PATIENCE),
-            window=settings.get(chain_settings.BATCH),
-            concurrency=settings.get(chain_settings.CONCURRENCY),
-            size=RangeSize(settings.get(chain_settings.RANGE)),
-            stop=self._stop,
-            teller=self._teller,
+        return await asyncio.to_thread(
+            open_source, self._chain, checkpoint, self._context.settings, waiting=waiting
         )
 
     def _waiting(self, message: str, seconds: float) -> None:

@@ -38,6 +38,9 @@ class Checkpoint:
     replay_until: int | None
 
 
+NOWHERE = Checkpoint(-1, "", 0, False, None, None)
+
+
 @dataclass(frozen=True)
 class Seen:
     """A block that was read: its header, how many logs it had, whether it is kept for ever."""
@@ -89,11 +92,11 @@ class Ledger:
         self._chain_id = chain_id
         self._key: dict[str, Any] = {"subscription": subscription.name, "chain_id": chain_id}
 
-    async def open(self) -> tuple[Checkpoint, Watch]:
-        """Begin the checkpoint where there is none; return it and what is watched."""
+    async def open(self) -> Checkpoint:
+        """Begin the checkpoint where there is none; return it."""
         async with self._database.transaction() as connection:
             await connection.execute(SQL["ensure_checkpoint"], self._key)
-            return await self._read(connection, "read_checkpoint"), await self._watch(connection)
+            return await self._read(connection, "read_checkpoint")
 
     async def refresh(self) -> tuple[Checkpoint, Watch]:
         """Read the checkpoint and what is watched."""
