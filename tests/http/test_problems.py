@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import httpx
 import pytest
-from fastapi import FastAPI, Query
+from fastapi import FastAPI, Query, Request
 from pydantic import BaseModel, Field
 
 from holdfast.errors import Conflict, HoldfastError, NotSignedIn, TryAgain
@@ -175,6 +175,26 @@ async def test_a_body_of_untold_length_is_refused_when_it_passes_the_limit() -> 
     response = await ask("POST", "/things/1", content=endless(), headers={"content-type": "application/json"})
     assert members(response)["code"] == "too_large"
     assert sent <= 12
+
+
+async def test_a_client_that_goes_is_no_fault_of_the_server(caplog: pytest.LogCaptureFixture) -> None:
+    app = FastAPI()
+    install_problem_handlers(app)
+    app.add_middleware(UnexpectedErrors)
+
+    @app.post("/read")
+    async def read(request: Request) -> int:
+        return len(await request.body())
+
+    async def gone() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        pytest.fail(f"nobody is there to be told {message}")
+
+    scope = {"type": "http", "method": "POST", "path": "/read", "headers": [], "query_string": b""}
+    await app(scope, gone, send)
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 def test_the_document_tells_the_problems_of_each_route() -> None:

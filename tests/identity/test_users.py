@@ -14,6 +14,7 @@ import pytest
 from psycopg.sql import SQL
 
 from holdfast.errors import Conflict, WrongUse
+from holdfast.identity.standing import status
 from holdfast.identity.users import User, create_user, list_users
 from holdfast.postgres.database import Database
 
@@ -107,6 +108,18 @@ async def test_the_database_itself_refuses_such_names(database: Database) -> Non
                 SQL("INSERT INTO holdfast.users (username, email, password_hash) VALUES (%(u)s, %(e)s, '')"),
                 {"u": username, "e": email},
             )
+
+
+async def test_the_status_says_who_can_sign_in_and_what_to_do_where_nobody_can(database: Database) -> None:
+    async with database.connection() as connection:
+        [line] = await status(connection)
+        assert line.state == "warning"
+        assert "holdfast users create" in line.hint
+    await make(database, "ada")
+    await make(database, "bob")
+    async with database.connection() as connection:
+        [line] = await status(connection)
+    assert (line.state, line.value) == ("ok", "2 active, 1 of them administrators")
 
 
 async def test_a_change_is_stamped(database: Database) -> None:

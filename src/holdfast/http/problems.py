@@ -19,6 +19,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -227,6 +228,8 @@ class UnexpectedErrors:
 
         try:
             await self.app(scope, receive, noticing)
+        except ClientDisconnect:
+            logger.info("%s %s: the client went before it was answered", request_id(), scope["method"])
         except Exception:  # the edge of a request: logged whole, and the server goes on
             logger.exception("%s %s failed unexpectedly", request_id(), scope["method"])
             if started:

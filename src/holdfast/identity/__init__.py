@@ -8,6 +8,7 @@ ROOM = System(
     package="holdfast.identity",
     migrations="holdfast.identity.migrations",
     settings=("holdfast.identity.settings",),
+    status="holdfast.identity.standing:status",
     routes=("holdfast.identity.routes:router",),
     commands=(Command("users", "holdfast.identity.commands:users", "Make and list users."),),
 )

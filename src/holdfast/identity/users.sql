@@ -44,3 +44,10 @@ SELECT id, username, is_administrator FROM holdfast.users WHERE id = %(id)s AND 
 SELECT id, username, email, created_at, updated_at, last_login_at, is_active, is_administrator
 FROM holdfast.users
 WHERE id = %(id)s;
+
+-- name: count
+-- Counts who can sign in, and the administrators among them.
+SELECT
+    count(*) FILTER (WHERE is_active) AS active,
+    count(*) FILTER (WHERE is_active AND is_administrator) AS administrators
+FROM holdfast.users;
