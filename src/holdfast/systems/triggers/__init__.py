@@ -19,11 +19,15 @@ SYSTEM = System(
         ),
     ),
     permissions=(
-        Permission("triggers.read", "Read events, and one's own triggers and results.", ("viewer", "operator")),
+        Permission(
+            "triggers.read", "Read events, and one's own triggers and results.", ("viewer", "operator")
+        ),
         Permission("triggers.write", "Make, change and delete one's own triggers.", ("operator",)),
     ),
     workers=(
-        Worker("deliver", "holdfast.systems.triggers.actions.worker:deliver", "Delivers the actions of matches."),
+        Worker(
+            "deliver", "holdfast.systems.triggers.actions.worker:deliver", "Delivers the actions of matches."
+        ),
     ),
     subscriptions=("holdfast.systems.triggers.events.subscription:SUBSCRIPTION",),
     partitions=(Partitioned("triggers.events", "block_time", "7 days"),),

@@ -218,7 +218,8 @@ EVENTS: Mapping[str, tuple[Event, ...]] = {
         ),
         Event(
             "ValidationResponse(address indexed validatorAddress, uint256 indexed agentId, "
-            "bytes32 indexed requestHash, uint8 response, string responseURI, bytes32 responseHash, string tag)",
+            "bytes32 indexed requestHash, uint8 response, string responseURI, bytes32 responseHash, "
+            "string tag)",
             {
                 "validator_address": "validatorAddress",
                 "agent_id": "agentId",

@@ -6,7 +6,7 @@ CREATE TABLE triggers.events (
     block_hash TEXT NOT NULL,
     block_time TIMESTAMPTZ NOT NULL,
     transaction_hash TEXT NOT NULL,
-    log_index INTEGER NOT NULL,
+    log_index BIGINT NOT NULL,
     address TEXT NOT NULL,
     registry TEXT NOT NULL CHECK (registry IN ('identity', 'reputation', 'validation')),
     event_type TEXT NOT NULL,

@@ -50,7 +50,7 @@ CREATE TABLE triggers.trigger_actions (
         decode(replace(gen_random_uuid()::TEXT || gen_random_uuid()::TEXT, '-', ''), 'hex'), 'base64'),
     created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
     CONSTRAINT fk_trigger FOREIGN KEY (trigger_id) REFERENCES triggers.triggers (id) ON DELETE CASCADE,
-    CONSTRAINT rest_has_a_url CHECK (action_type <> 'rest' OR coalesce(config ->> 'url', '') ~ '^https?://')
+    CONSTRAINT rest_has_a_url CHECK (action_type <> 'rest' OR coalesce(config ->> 'url', '') ~* '^https?://')
 );
 CREATE INDEX idx_trigger_actions_trigger_id ON triggers.trigger_actions (trigger_id);
 COMMENT ON COLUMN triggers.trigger_actions.priority IS 'Lower number, higher priority.';

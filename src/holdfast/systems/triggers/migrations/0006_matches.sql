@@ -6,7 +6,7 @@ CREATE TABLE triggers.matches (
     trigger_id TEXT NOT NULL,
     chain_id BIGINT NOT NULL,
     block_hash TEXT NOT NULL,
-    log_index INTEGER NOT NULL,
+    log_index BIGINT NOT NULL,
     generation INTEGER NOT NULL,
     block_number BIGINT NOT NULL,
     block_time TIMESTAMPTZ NOT NULL,

@@ -16,7 +16,7 @@ CREATE TABLE triggers.action_jobs (
     block_number BIGINT NOT NULL,
     block_hash TEXT NOT NULL,
     block_time TIMESTAMPTZ NOT NULL,
-    log_index INTEGER NOT NULL,
+    log_index BIGINT NOT NULL,
     generation INTEGER NOT NULL,
 
     status TEXT NOT NULL DEFAULT 'queued'
