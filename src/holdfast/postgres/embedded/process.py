@@ -20,7 +20,8 @@ from holdfast.postgres.embedded.descriptors import close_in_children, keep_in_ch
 
 # Runs a server. Prints its process id. SIGTERM asks it for a fast shutdown, SIGQUIT for an immediate
 # one; both go by this guard because the guard's id cannot be taken over by another process while its
-# owner has not waited for it. After the owner's death: fast, then immediate, then killed.
+# owner has not waited for it. After the owner's death: fast, then immediate, then killed. A signal is
+# repeated, because a server that has just been started does not heed one yet.
 _SERVER = """
 exec 3<&0 </dev/null
 "$@" 3<&- >&2 &
@@ -32,9 +33,9 @@ trap 'told=1; kill -QUIT "$server"' QUIT
   trap - TERM INT HUP QUIT
   exec >&2
   read -r ignored <&3
-  step() { kill -"$1" "$server" 2>/dev/null; n=0
-    while [ "$n" -lt "$2" ] && kill -0 "$server" 2>/dev/null; do sleep 0.1; n=$((n + 1)); done; }
-  step INT 100; step QUIT 60; step KILL 0
+  step() { n=0; while [ "$n" -lt "$2" ] && kill -"$1" "$server" 2>/dev/null; do
+    sleep 0.1; n=$((n + 1)); done; }
+  step INT 100; step QUIT 60; step KILL 50
 ) &
 watcher=$!
 exec 3<&-

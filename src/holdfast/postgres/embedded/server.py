@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -32,6 +33,7 @@ from holdfast.postgres.embedded.runtime import make_socket_folder, remove_socket
 _logger = logging.getLogger(__name__)
 _LOOK_EVERY = 0.01
 _KEEP_EVERY = 0.5
+_TELL_EVERY = 0.1
 _RECOVERY_RULES = "holdfast-recovery-hba.conf"
 _LONGEST_PAUSE = 30.0
 _STILL_IN_USE = "pre-existing shared memory block"  # backends of a killed server, about to end
@@ -257,13 +259,11 @@ class EmbeddedServer:
         if guard is None:
             return
         for number, seconds in ((signal.SIGTERM, self._options.stop_within), (signal.SIGQUIT, 6.0)):
-            if guard.poll() is not None:
-                break
-            guard.send_signal(number)
-            try:
-                guard.wait(seconds)
-            except subprocess.TimeoutExpired:
-                continue
+            deadline = time.monotonic() + seconds
+            while guard.poll() is None and time.monotonic() < deadline:
+                guard.send_signal(number)  # again and again: a server just started does not heed it yet
+                with suppress(subprocess.TimeoutExpired):
+                    guard.wait(_TELL_EVERY)
         if guard.poll() is None:
             os.kill(self._pid, signal.SIGKILL)  # the guard has not waited for it: the id is still its own
             guard.wait()
