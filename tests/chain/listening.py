@@ -13,7 +13,8 @@ from holdfast.system import Connection
 
 REGISTRY_EVENTS = (
     "Registered(uint256 indexed agentId, string agentURI, address indexed owner)",
-    "MetadataSet(uint256 indexed agentId, string indexed indexedMetadataKey, string metadataKey, bytes metadataValue)",
+    "MetadataSet(uint256 indexed agentId, string indexed indexedMetadataKey, string metadataKey,"
+    " bytes metadataValue)",
     "URIUpdated(uint256 indexed agentId, string newURI, address indexed updatedBy)",
     "NewFeedback(uint256 indexed agentId, address indexed clientAddress, uint64 feedbackIndex, int128 value,"
     " uint8 valueDecimals, string indexed indexedTag1, string tag1, string tag2, string endpoint,"
@@ -23,8 +24,8 @@ REGISTRY_EVENTS = (
     " address indexed responder, string responseURI, bytes32 responseHash)",
     "ValidationRequest(address indexed validatorAddress, uint256 indexed agentId, string requestURI,"
     " bytes32 indexed requestHash)",
-    "ValidationResponse(address indexed validatorAddress, uint256 indexed agentId, bytes32 indexed requestHash,"
-    " uint8 response, string responseURI, bytes32 responseHash, string tag)",
+    "ValidationResponse(address indexed validatorAddress, uint256 indexed agentId, bytes32 indexed"
+    " requestHash, uint8 response, string responseURI, bytes32 responseHash, string tag)",
     "Transfer(address indexed from, address indexed to, uint256 indexed tokenId)",
     "Approval(address indexed owner, address indexed approved, uint256 indexed tokenId)",
     "ApprovalForAll(address indexed owner, address indexed operator, bool approved)",

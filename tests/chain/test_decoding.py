@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -109,7 +110,7 @@ def oracle(names: list[str], data: bytes) -> tuple[Any, ...] | None:
     """Decode with eth-abi; None where it refuses, by whatever exception."""
     try:
         return tuple(oracle_decode(names, data))
-    except Exception:
+    except Exception:  # noqa: BLE001  eth-abi refuses with many kinds of exceptions
         return None
 
 
@@ -204,14 +205,15 @@ def copied(signature: str, columns: list[Any], topics: list[str], names: list[st
 
 def test_a_line_holds_the_columns_in_their_order() -> None:
     line = copied(
-        "Seen(uint256 indexed id, string indexed key, bool yes, bytes blob, bytes4 four, address who, int8 small)",
+        "Seen(uint256 indexed id, string indexed key, bool yes, bytes blob, bytes4 four, address who,"
+        " int8 small)",
         [
             Joined((Constant(5), Constant("-"), Field("block_number"), Constant("-"), Field("log_index"))),
             Constant("a\tb\\{}"),
             Constant(None),
             *(Argument(name) for name in ("id", "key", "yes", "blob", "four", "who", "small")),
             Computed(lambda yes, small: f"{yes}\n{small}", ("yes", "small")),
-            Computed(lambda small: None, ("small",)),
+            Computed(lambda _small: None, ("small",)),
             Field("block_time"),
             Field("block_seconds"),
             Field("address"),
@@ -256,8 +258,6 @@ def test_any_string_survives_the_line(text: str, pairs: list[tuple[str, int]]) -
     fields = line[:-1].split("\t")
     assert len(fields) == 3
     assert unescaped(fields[0]) == unescaped(fields[2]) == text
-    import json
-
     assert json.loads(unescaped(fields[1])) == [[name, str(number)] for name, number in pairs]
 
 

@@ -26,12 +26,14 @@ from holdfast.chain.source import Source
 from holdfast.chain.subscription import Subscription
 from holdfast.chain.telling import Teller
 from holdfast.errors import HoldfastError
-from holdfast.postgres.leases import hold_lease
+from holdfast.postgres.leases import LeaseHeld, hold_lease
 from holdfast.postgres.listener import Listener
+from holdfast.postgres.statements import Statements
 from holdfast.queue.work import WorkContext
 from holdfast.system import in_order, resolve
 
 log = logging.getLogger(__name__)
+SQL = Statements("holdfast.chain", "following.sql")
 
 RECONCILE_SECONDS = 1.0
 LEASE_SECONDS = 15.0
@@ -50,6 +52,8 @@ async def follow(context: WorkContext) -> None:
 async def follow_for(context: WorkContext, subscriptions: list[Subscription]) -> None:
     """Follow every enabled chain for the subscriptions given until the service stops."""
     running: dict[tuple[str, int], Running] = {}
+    if context.sole:
+        await _take_over(context)
     try:
         async with Listener(context.database, ["holdfast_chains"]) as listener:
             while not context.stop.is_set():
@@ -59,6 +63,14 @@ async def follow_for(context: WorkContext, subscriptions: list[Subscription]) ->
         for one in running.values():
             one.stop.set()
         await asyncio.gather(*(one.task for one in running.values()), return_exceptions=True)
+
+
+async def _take_over(context: WorkContext) -> None:
+    """Free the leases that a process held which was killed: nobody else lives to hold one."""
+    try:
+        await context.database.execute(SQL["free_leases"], {"holder": context.instance})
+    except (psycopg.OperationalError, HoldfastError) as error:
+        log.warning("Leases left by a crash run out by themselves: %s", error)
 
 
 @dataclass
@@ -138,8 +150,18 @@ class Keeper:
                 await self._after(work.exception())
 
     async def _under_lease(self, name: str) -> None:
-        async with hold_lease(self._context.database, name, self._context.instance, LEASE_SECONDS):
-            await self._attempt()
+        held = hold_lease(self._context.database, name, self._context.instance, LEASE_SECONDS)
+        async with held as lease:
+            working = asyncio.create_task(self._attempt())
+            losing = asyncio.create_task(lease.lost.wait())
+            try:
+                await asyncio.wait({working, losing}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in (working, losing):
+                    task.cancel()
+                await asyncio.gather(working, losing, return_exceptions=True)
+            if working.done() and not working.cancelled():
+                working.result()
 
     async def _attempt(self) -> None:
         """Open the source and step until something goes wrong."""
@@ -163,9 +185,12 @@ class Keeper:
 
     async def _after(self, error: BaseException | None) -> None:
         """Note what went wrong and wait as long as it needs."""
+        if isinstance(error, LeaseHeld):
+            await self._pause(RECONCILE_SECONDS)  # another process follows, and tells how it stands
+            return
         if error is None or isinstance(error, CheckpointMoved):
-            log.warning("Following chain %s begins anew: %s", self._chain.chain_id, error)
-            await self._pause(1.0)
+            log.warning("Following chain %s begins anew: %s", self._chain.chain_id, error or "lease lost")
+            await self._pause(RECONCILE_SECONDS)
             return
         self._failures += 1
         told = error.seconds if isinstance(error, NodeBusy) else None
