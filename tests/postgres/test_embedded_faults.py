@@ -6,7 +6,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-import psutil
+import psutil  # type: ignore[import-untyped]  # it ships no types
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
@@ -150,7 +150,7 @@ def test_a_server_whose_guard_is_killed_gets_a_new_one(tmp_path: Path) -> None:
     with EmbeddedServer.start(tmp_path, parameters=QUICK) as server:
         before, reached = server.pid, server.conninfo
         left = psutil.Process(before)
-        left.parent().kill()  # type: ignore[union-attr]  # the guard is its parent
+        left.parent().kill()  # the guard is its parent
         until(lambda: server.pid != before and _answers(reached), "it is started again under guard")
         assert all_gone([left])
     assert servers_on(tmp_path) == []
