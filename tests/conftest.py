@@ -14,7 +14,11 @@ from holdfast.postgres.embedded.server import EmbeddedServer
 from holdfast.settings import Settings
 from tests.fixtures.servers import PARAMETERS, temporary_database
 
-pytest_plugins = ("tests.fixtures.api", "tests.fixtures.commands",)
+pytest_plugins = (
+    "tests.fixtures.api",
+    "tests.fixtures.commands",
+    "tests.fixtures.missing_parts",
+)
 
 
 @pytest.fixture(scope="session")
