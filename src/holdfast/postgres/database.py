@@ -1,26 +1,99 @@
-"""A database: a pool of connections, transactions, and short ways to run a statement."""
+"""A database: a pool of connections, transactions, and short ways to run a statement.
+
+Connections are in autocommit mode, rows are dictionaries, times are UTC. A connection is looked at
+before it is handed out, so that after a restart of the server the dead ones are replaced at once. A
+pooler such as PgBouncer before the server is noticed: see ``holdfast.postgres.pooler``.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any, Self
 
-from psycopg import AsyncConnection
-from psycopg.rows import dict_row
 from psycopg.sql import SQL, Composed
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from holdfast.errors import HoldfastError, WrongUse
+from holdfast.postgres.connecting import Session, connect, session_conninfo
+from holdfast.postgres.conninfo import parse
 from holdfast.postgres.endpoint import Endpoint
-from holdfast.postgres.settings import ACQUIRE_TIMEOUT, CONNECT_TIMEOUT, POOL_IDLE, POOL_MAX, POOL_MIN
+from holdfast.postgres.errors import Busy
+from holdfast.postgres.pooler import Pooling, find_pooling
+from holdfast.postgres.reachability import Reachability
+from holdfast.postgres.settings import (
+    ACQUIRE_TIMEOUT,
+    CONNECT_TIMEOUT,
+    POOL_IDLE,
+    POOL_MAX,
+    POOL_MIN,
+    POOLER,
+    SLOW_STATEMENT,
+    STATEMENT_TIMEOUT,
+)
+from holdfast.postgres.statements import Statements
 from holdfast.settings import Settings
 from holdfast.system import Connection
 
 Row = dict[str, Any]
 
+_STATEMENTS = Statements("holdfast.postgres", "sessions.sql")
+_CLOSE_WITHIN = 3.0
+# After these seconds the pool stops trying by itself and tries for each who asks: its own pauses
+# double, and would leave a server unused for long after it is back.
+_TRY_AGAIN_WITHIN = 2.5
+
+# The pool tells every attempt of every connection; Reachability tells an outage once.
+logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+
+
+@dataclass(frozen=True)
+class PoolLimits:
+    """How large the pool is (connections), and how long things may take (seconds)."""
+
+    min_size: int
+    max_size: int
+    idle: float
+    connect: float
+    acquire: float
+    statement: float
+
+    @classmethod
+    def from_settings(cls, settings: Settings, min_size: int | None, max_size: int | None) -> PoolLimits:
+        """Read the limits; ``min_size`` and ``max_size`` stand before the settings.
+
+        Raises ``WrongUse`` where the least is more than the most.
+        """
+        least = settings.get(POOL_MIN) if min_size is None else min_size
+        most = settings.get(POOL_MAX) if max_size is None else max_size
+        if min_size is not None and max_size is None:
+            most = max(most, least)
+        elif max_size is not None and min_size is None:
+            least = min(most, least)
+        if not 0 <= least <= most or most == 0:
+            raise WrongUse(
+                f"A pool of {least} to {most} connections is not possible.",
+                hint=f"Correct {POOL_MIN.name} and {POOL_MAX.name}.",
+            )
+        return cls(
+            least,
+            most,
+            idle=settings.get(POOL_IDLE),
+            connect=settings.get(CONNECT_TIMEOUT),
+            acquire=settings.get(ACQUIRE_TIMEOUT),
+            statement=settings.get(STATEMENT_TIMEOUT),
+        )
+
 
 class Database:
-    """A pool of connections to one database; rows are dictionaries, times are UTC."""
+    """A pool of connections to one database.
+
+    ``endpoint`` may be libpq's conninfo. ``pooling`` tells whether a pooler stands before the server;
+    it is known once the database is open.
+    """
 
     def __init__(
         self,
@@ -31,24 +104,19 @@ class Database:
         min_size: int | None = None,
         max_size: int | None = None,
     ) -> None:
-        self.conninfo = endpoint if isinstance(endpoint, str) else endpoint.conninfo
+        if isinstance(endpoint, str):
+            endpoint = Endpoint(endpoint, embedded=False, origin="The connection string")
+        self.endpoint = endpoint
         self.settings = settings
-        self._keywords: dict[str, Any] = {
-            "application_name": application_name,
-            "connect_timeout": max(2, int(settings.get(CONNECT_TIMEOUT))),
-            "row_factory": dict_row,
-            "autocommit": True,
-        }
-        self._pool: AsyncConnectionPool[AsyncConnection[Row]] = AsyncConnectionPool(
-            self.conninfo,
-            kwargs=self._keywords,
-            min_size=settings.get(POOL_MIN) if min_size is None else min_size,
-            max_size=settings.get(POOL_MAX) if max_size is None else max_size,
-            max_idle=settings.get(POOL_IDLE),
-            timeout=settings.get(ACQUIRE_TIMEOUT),
-            check=AsyncConnectionPool.check_connection,
-            open=False,
-        )
+        self.pooling = Pooling(pooled=False, prepares=True)
+        self._name = application_name
+        self._limits = PoolLimits.from_settings(settings, min_size, max_size)
+        self._parameters = parse(endpoint.conninfo, endpoint.origin)
+        self._direct = parse(endpoint.direct, endpoint.origin) if endpoint.direct else {}
+        self._reachability = Reachability(self._parameters)
+        self._direct_reachability = Reachability(self._direct) if self._direct else self._reachability
+        self._keywords: dict[str, Any] = {"slow_seconds": settings.get(SLOW_STATEMENT)}
+        self._pool: AsyncConnectionPool[Session] | None = None
 
     @classmethod
     @asynccontextmanager
@@ -60,34 +128,73 @@ class Database:
         application_name: str = "holdfast",
         min_size: int | None = None,
         max_size: int | None = None,
-    ) -> AsyncIterator[Database]:
-        """Open a database while the block runs."""
+    ) -> AsyncIterator[Self]:
+        """Open a database while the block runs.
+
+        Raises ``Unreachable`` or ``Refused`` where it cannot be connected to, ``WrongUse`` on settings
+        that cannot be.
+        """
         database = cls(
             endpoint, settings, application_name=application_name, min_size=min_size, max_size=max_size
         )
-        await database._pool.open(wait=False)
+        await database._start()
         try:
             yield database
         finally:
-            await database._pool.close()
+            await database._stop()
+
+    @property
+    def conninfo(self) -> str:
+        """The database's conninfo for libpq, password included."""
+        return self.endpoint.conninfo
+
+    @property
+    def hears(self) -> bool:
+        """Whether ``direct`` connections get notifications: no pooler stands before them."""
+        return bool(self._direct) or not self.pooling.pooled
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """Take a connection of the pool, in autocommit mode."""
-        async with self._pool.connection() as connection:
-            yield connection
+        """Take a connection of the pool, in autocommit mode.
+
+        Raises ``Unreachable`` or ``Refused`` where none can be made, ``Busy`` where all are in use for
+        longer than HOLDFAST_ACQUIRE_TIMEOUT.
+        """
+        pool = self._opened()
+        connection = await self._take(pool)
+        try:
+            async with connection:  # rolls back what an exception leaves open
+                yield connection
+        finally:
+            connection.used_at = monotonic()
+            await pool.putconn(connection)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
-        """Run the block in a transaction: committed at its end, rolled back on an exception."""
-        async with self._pool.connection() as connection, connection.transaction():
+        """Run the block in a transaction: committed at its end, rolled back on an exception.
+
+        ``connection.transaction()`` inside of it is a savepoint. Raises as ``connection`` does.
+        """
+        async with self.connection() as connection, connection.transaction():
+            if self.pooling.pooled and self._limits.statement:
+                milliseconds = str(round(self._limits.statement * 1000))
+                await connection.execute(_STATEMENTS["set_statement_timeout"], {"milliseconds": milliseconds})
             yield connection
 
     @asynccontextmanager
     async def direct(self) -> AsyncIterator[Connection]:
-        """Open a connection outside the pool, for LISTEN."""
-        connection = await AsyncConnection.connect(self.conninfo, **self._keywords)
+        """Open a connection outside the pool, for LISTEN and long work; it has no statement timeout.
+
+        It goes to HOLDFAST_DIRECT_DATABASE_URL where that is set. Raises ``Unreachable`` or ``Refused``.
+        """
+        pooling = Pooling(pooled=False, prepares=True) if self._direct else self.pooling
+        conninfo = self._conninfo(self._direct or self._parameters, pooling, statement_timeout=0.0)
+        connection = await connect(
+            conninfo, self._direct_reachability, **self._keywords, **_preparing(pooling)
+        )
         try:
+            if pooling.pooled:
+                await _set_up(connection)
             yield connection
         finally:
             await connection.close()
@@ -104,9 +211,96 @@ class Database:
     ) -> Row | None:
         """Run a statement and return its first row, or None."""
         async with self.connection() as connection:
-            return await (await connection.execute(statement, parameters)).fetchone()
+            row: Row | None = await (await connection.execute(statement, parameters)).fetchone()
+            return row
 
     async def execute(self, statement: SQL | Composed, parameters: Mapping[str, Any] | None = None) -> int:
         """Run a statement and return how many rows it touched."""
         async with self.connection() as connection:
             return (await connection.execute(statement, parameters)).rowcount
+
+    async def _start(self) -> None:
+        unpooled = Pooling(pooled=True, prepares=False)  # options are for later: a pooler may refuse them
+        first = await connect(
+            self._conninfo(self._parameters, unpooled, statement_timeout=0.0),
+            self._reachability,
+            **self._keywords,
+        )
+        try:
+            self.pooling = await find_pooling(first, self.settings.get(POOLER))
+        finally:
+            await first.close()
+        limits = self._limits
+        self._pool = AsyncConnectionPool(
+            self._conninfo(self._parameters, self.pooling, statement_timeout=limits.statement),
+            connection_class=Session,
+            kwargs={
+                **self._keywords,
+                **_preparing(self.pooling),
+                "reachability": self._reachability,
+            },
+            configure=_set_up if self.pooling.pooled else None,
+            min_size=limits.min_size,
+            max_size=limits.max_size,
+            max_idle=limits.idle,
+            timeout=limits.acquire,
+            reconnect_timeout=_TRY_AGAIN_WITHIN,
+            open=False,
+        )
+        await self._pool.open()
+
+    async def _stop(self) -> None:
+        if self._pool is not None:
+            await self._pool.close(_CLOSE_WITHIN)
+
+    def _conninfo(self, parameters: Mapping[str, str], pooling: Pooling, *, statement_timeout: float) -> str:
+        session = {} if pooling.pooled else {"TimeZone": "UTC"}
+        if statement_timeout and not pooling.pooled:
+            session["statement_timeout"] = str(round(statement_timeout * 1000))
+        return session_conninfo(
+            parameters,
+            application_name=self._name,
+            connect_timeout=self._limits.connect,
+            session=session,
+        )
+
+    def _opened(self) -> AsyncConnectionPool[Session]:
+        if self._pool is None:
+            raise RuntimeError("the database is not open: use `async with Database.open(...)`")
+        return self._pool
+
+    async def _take(self, pool: AsyncConnectionPool[Session]) -> Session:
+        deadline = monotonic() + self._limits.acquire
+        while True:
+            try:
+                connection = await pool.getconn(max(0.0, deadline - monotonic()))
+            except PoolTimeout:
+                raise self._none_came() from None
+            try:
+                usable = await connection.answers()
+            except BaseException:
+                await pool.putconn(connection)
+                raise
+            if usable:
+                return connection
+            await pool.putconn(connection)  # the pool closes it and connects anew
+
+    def _none_came(self) -> HoldfastError:
+        if self._reachability.error is not None:
+            known = self._reachability.error
+            return type(known)(known.message, hint=known.hint)
+        return Busy(
+            f"All {self._limits.max_size} connections of this process were in use for "
+            f"{self._limits.acquire:g} s.",
+            hint=f"Raise {POOL_MAX.name} (and the server's max_connections), or look for slow statements "
+            f"in the log.",
+        )
+
+
+def _preparing(pooling: Pooling) -> dict[str, int | None]:
+    return {} if pooling.prepares else {"prepare_threshold": None}
+
+
+async def _set_up(connection: Session) -> None:
+    """Set what a pooler does not take as an option at the connection's start."""
+    await connection.execute(_STATEMENTS["set_time_zone"], prepare=False)
