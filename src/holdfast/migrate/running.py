@@ -120,19 +120,23 @@ async def _whole(run: Run, migration: Migration, direction: Direction, mark: Mar
 
 
 async def _prepare(run: Run, migration: Migration) -> None:
-    """Set, for this transaction, how long locks may be waited for; statements may take their time."""
-    await run.connection.execute(_lock_timeout("SET LOCAL", _budget(run, migration)), prepare=False)
+    """Set this transaction's limits: locks are waited for briefly, statements may take their time."""
+    await run.connection.execute(_limits("SET LOCAL", _budget(run, migration)), prepare=False)
 
 
 def _budget(run: Run, migration: Migration) -> float:
     return run.lock_timeout if migration.lock_budget is None else migration.lock_budget
 
 
-def _lock_timeout(how: Literal["SET", "SET LOCAL"], seconds: float) -> sql.Composed:
+def _limits(how: Literal["SET", "SET LOCAL"], seconds: float) -> sql.Composed:
     milliseconds = sql.Literal(max(1, round(seconds * 1000)))
-    return sql.SQL("{how} lock_timeout = {value}; {how} statement_timeout = 0").format(
-        how=sql.SQL(how), value=milliseconds
-    )
+    return sql.SQL(
+        "{how} lock_timeout = {value}; {how} statement_timeout = 0;"
+        # A role's own path ("$user") would put unqualified names elsewhere on every server.
+        " {how} search_path = public;"
+        # The server ends the work of a killed process, and its locks with it.
+        " {how} client_connection_check_interval = '1s'"
+    ).format(how=sql.SQL(how), value=milliseconds)
 
 
 async def _execute(
@@ -249,7 +253,7 @@ async def _step_on_its_own(
         await drop_broken_index(connection, statement)
         # What is done CONCURRENTLY waits for old transactions without being in anybody's way.
         wait = run.patience if "CONCURRENTLY" in statement.words else _budget(run, migration)
-        await connection.execute(_lock_timeout("SET", wait), prepare=False)
+        await connection.execute(_limits("SET", wait), prepare=False)
         await _execute(connection, migration, statement, changed=done)
         await connection.execute("RESET ALL", prepare=False)
     await _note(run, migration, direction, number, statement, finished=True)

@@ -29,7 +29,7 @@ from holdfast.postgres.statements import Statements
 from holdfast.system import Connection
 
 _STATEMENTS = Statements("holdfast.migrate", "turn.sql")
-_LEASE_SECONDS = 15.0
+LEASE_SECONDS = 15.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
 _TELL_AFTER = 1.0
 Tell = Callable[[str], None]
@@ -99,7 +99,7 @@ class Turn:
         async with connection.transaction():
             if not await self.take(connection):
                 return False
-            parameters = {"holder": self.holder, "doing": doing, "seconds": _LEASE_SECONDS}
+            parameters = {"holder": self.holder, "doing": doing, "seconds": LEASE_SECONDS}
             await connection.execute(_STATEMENTS["lease"], parameters)
         return True
 
@@ -129,9 +129,9 @@ class Turn:
                 await connection.execute(_STATEMENTS["release"], {"holder": self.holder})
 
     async def _renew(self, database: Database) -> None:
-        parameters = {"holder": self.holder, "seconds": _LEASE_SECONDS}
+        parameters = {"holder": self.holder, "seconds": LEASE_SECONDS}
         while True:
-            await asyncio.sleep(_LEASE_SECONDS / 4)
+            await asyncio.sleep(LEASE_SECONDS / 4)
             try:
                 async with database.connection() as connection:
                     await connection.execute(_STATEMENTS["renew"], parameters)
