@@ -52,8 +52,7 @@ class LiveView:
         """Keep the event for the list below the status lines."""
         if event == "serving":
             self._address = str(details.get("address", ""))
-        told = "  ".join(f"{name}={value}" for name, value in details.items())
-        self._events.append(f"{datetime.now(UTC):%H:%M:%S}  {event}  {told}")
+        self._events.append(f"{datetime.now(UTC):%H:%M:%S}Z  {event}  {_for_people(details)}")
 
     async def show(self, database: Database, stop: asyncio.Event) -> None:
         """Redraw until ``stop`` is set, and leave the last picture standing."""
@@ -94,7 +93,16 @@ class LiveView:
                 if line.hint and line.state != "ok":
                     table.add_row("", "", "", Text(line.hint, style="dim"))
         heading = Text(f"{self._title}  {self._address}  (Ctrl-C stops it)", style="bold")
-        return Group(heading, table, Text("\n".join(self._events), style="dim"))
+        events = [Text(event, style="dim", no_wrap=True, overflow="ellipsis") for event in self._events]
+        return Group(heading, table, *events)
+
+
+def _for_people(details: Mapping[str, object]) -> str:
+    """Return details on one line: hashes are for programs, and a note says itself."""
+    if set(details) == {"note"}:
+        return str(details["note"])
+    shown = {name: value for name, value in details.items() if not str(value).startswith("0x")}
+    return "  ".join(f"{name.replace('_', ' ')} {value}" for name, value in shown.items())
 
 
 class _EventHandler(logging.Handler):
