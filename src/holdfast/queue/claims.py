@@ -122,9 +122,9 @@ async def retry_many(connection: Connection, queue: QueueTable, retries: Sequenc
     if not retries:
         return {}
     parameters = _leases([retry.lease for retry in retries])
-    parameters["delays"] = [max(0.0, retry.delay_seconds) for retry in retries]
+    parameters["delays"] = [max(0.0, float(retry.delay_seconds)) for retry in retries]
     parameters["errors"] = [_reason(retry.error) for retry in retries]
-    rows = await _rows(connection, _composed("retry", queue), parameters)
+    rows = await _rows(connection, _composed("retry", queue, id_type=_id_type(parameters)), parameters)
     return {row["id"]: row["status"] for row in rows}
 
 
@@ -198,7 +198,12 @@ async def cancel(
     if not ids:
         return set()
     parameters = {"ids": list(ids), "reason": _reason(reason)}
-    return {row["id"] for row in await _rows(connection, _composed("cancel", queue), parameters)}
+    return {
+        row["id"]
+        for row in await _rows(
+            connection, _composed("cancel", queue, id_type=_id_type(parameters)), parameters
+        )
+    }
 
 
 async def revive(
@@ -212,7 +217,12 @@ async def revive(
             "A dead letter needs at least one further try.", hint="Give more_attempts of 1 or more."
         )
     parameters = {"ids": list(ids), "more_attempts": more_attempts, "channel": queue.channel}
-    return {row["id"] for row in await _rows(connection, _composed("revive", queue), parameters)}
+    return {
+        row["id"]
+        for row in await _rows(
+            connection, _composed("revive", queue, id_type=_id_type(parameters)), parameters
+        )
+    }
 
 
 def _composed(name: str, queue: QueueTable, **parts: sql.Composable) -> sql.Composed:
@@ -240,6 +250,10 @@ def _leases(leases: Sequence[Lease]) -> dict[str, Any]:
     }
 
 
+def _id_type(parameters: Mapping[str, Any]) -> sql.SQL:
+    return sql.SQL("bigint") if isinstance(parameters["ids"][0], int) else sql.SQL("text")
+
+
 def _reason(text: str) -> str:
     """Make a reason storable: never empty, not endless, without what PostgreSQL's text cannot hold."""
     storable = text[:LONGEST_ERROR].replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
@@ -251,7 +265,8 @@ async def _ids(
 ) -> set[JobId]:
     if not leases:
         return set()
-    rows = await _rows(connection, _composed(name, queue), {**_leases(leases), **more})
+    parameters = {**_leases(leases), **more}
+    rows = await _rows(connection, _composed(name, queue, id_type=_id_type(parameters)), parameters)
     return {row["id"] for row in rows}
 
 

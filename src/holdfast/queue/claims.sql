@@ -27,7 +27,7 @@ SELECT * FROM claimed ORDER BY priority, due_at, id
 WITH held AS MATERIALIZED (
     SELECT job.id
       FROM {table} AS job
-      JOIN unnest(%(ids)s, %(workers)s::text[], %(attempts)s::integer[]) AS lease (id, worker, attempt)
+      JOIN unnest(%(ids)s::{id_type}[], %(workers)s::text[], %(attempts)s::integer[]) AS lease (id, worker, attempt)
         ON job.id = lease.id
      WHERE job.status = {running} AND job.leased_by = lease.worker AND job.attempts = lease.attempt
 ), free AS MATERIALIZED (
@@ -51,7 +51,7 @@ SELECT id FROM held
 UPDATE {table} AS job
    SET status = 'succeeded', leased_by = NULL, leased_until = NULL,
        updated_at = statement_timestamp(), finished_at = statement_timestamp()
-  FROM unnest(%(ids)s, %(workers)s::text[], %(attempts)s::integer[]) AS lease (id, worker, attempt)
+  FROM unnest(%(ids)s::{id_type}[], %(workers)s::text[], %(attempts)s::integer[]) AS lease (id, worker, attempt)
  WHERE job.id = lease.id
    AND job.status = {running} AND job.leased_by = lease.worker AND job.attempts = lease.attempt
 RETURNING job.id
@@ -69,7 +69,7 @@ UPDATE {table} AS job
        updated_at = statement_timestamp(),
        finished_at = CASE WHEN job.attempts < job.max_attempts THEN NULL ELSE statement_timestamp() END
   FROM unnest(
-           %(ids)s, %(workers)s::text[], %(attempts)s::integer[],
+           %(ids)s::{id_type}[], %(workers)s::text[], %(attempts)s::integer[],
            %(delays)s::double precision[], %(errors)s::text[]
        ) AS lease (id, worker, attempt, delay_seconds, error)
  WHERE job.id = lease.id
@@ -84,7 +84,7 @@ UPDATE {table} AS job
        last_error = lease.error,
        updated_at = statement_timestamp(), finished_at = statement_timestamp()
   FROM unnest(
-           %(ids)s, %(workers)s::text[], %(attempts)s::integer[], %(errors)s::text[]
+           %(ids)s::{id_type}[], %(workers)s::text[], %(attempts)s::integer[], %(errors)s::text[]
        ) AS lease (id, worker, attempt, error)
  WHERE job.id = lease.id
    AND job.status = {running} AND job.leased_by = lease.worker AND job.attempts = lease.attempt
@@ -129,7 +129,7 @@ SELECT extract(epoch FROM min(due_at) - statement_timestamp())::double precision
 UPDATE {table} AS job
    SET status = 'cancelled', last_error = %(reason)s,
        updated_at = statement_timestamp(), finished_at = statement_timestamp()
- WHERE job.id = ANY (%(ids)s) AND job.status IN ('queued', 'retrying')
+ WHERE job.id = ANY (%(ids)s::{id_type}[]) AND job.status IN ('queued', 'retrying')
 RETURNING job.id
 
 -- name: revive
@@ -139,7 +139,7 @@ WITH revived AS (
     UPDATE {table} AS job
        SET status = 'queued', max_attempts = job.attempts + %(more_attempts)s, due_at = statement_timestamp(),
            updated_at = statement_timestamp(), finished_at = NULL
-     WHERE job.id = ANY (%(ids)s) AND job.status = 'dead'
+     WHERE job.id = ANY (%(ids)s::{id_type}[]) AND job.status = 'dead'
     RETURNING job.id
 ), told AS (
     SELECT pg_notify(%(channel)s, json_build_object('count', count(*))::text)

@@ -120,9 +120,9 @@ class Consumer:
             try:
                 async with Listener(self._context.database, [self._queue.channel]) as listener:
                     while True:
+                        self._wake.set()  # first of all for what came before it listened
                         await listener.wait(self._pace.poll_seconds)
                         failures = 0
-                        self._wake.set()
             except _UNREACHABLE as error:
                 failures += 1
                 logger.warning("%s: no notifications, polling instead: %s", self._queue.table, error)

@@ -63,7 +63,7 @@ CREATE TABLE holdfast.jobs (
     CONSTRAINT jobs_finished_at_its_end CHECK (
         (status IN ('succeeded', 'dead', 'cancelled')) = (finished_at IS NOT NULL)
     ),
-    CONSTRAINT jobs_dead_with_a_reason CHECK (status <> 'dead' OR last_error <> '')
+    CONSTRAINT jobs_dead_with_a_reason CHECK (status <> 'dead' OR coalesce(last_error, '') <> '')
 );
 
 COMMENT ON TABLE holdfast.jobs IS
