@@ -65,6 +65,8 @@ def test_a_client_that_is_busy_does_not_keep_the_server_of_a_killed_owner(tmp_pa
             process.wait()
             until(lambda: all_gone(left), "the server ends though a client is in a transaction", seconds=5)
             connection.close()
+    with EmbeddedServer.start(tmp_path, parameters=QUICK):
+        pass
 
 
 @pytest.mark.parametrize("step", ["data/PG_VERSION", "data/global/pg_control", "data/base/4"])
@@ -115,6 +117,19 @@ def test_backends_of_a_killed_server_are_waited_for(tmp_path: Path) -> None:
     with EmbeddedServer.start(tmp_path, parameters=QUICK) as server:
         assert holds(server, 4)
         assert all_gone(backends)
+
+
+def test_a_backend_that_hangs_after_its_server_was_killed_is_killed_too(tmp_path: Path) -> None:
+    with EmbeddedServer.start(tmp_path, parameters=QUICK) as server:
+        keep(server, 8)
+    left = _start_without_owner(tmp_path)
+    hanging = psutil.Process(left.pid).children()[0]
+    hanging.suspend()  # it cannot notice its server's death
+    left.kill()
+    left.wait()
+    with EmbeddedServer.start(tmp_path, parameters=QUICK) as server:
+        assert holds(server, 8)
+        assert all_gone([hanging])
 
 
 def test_a_stale_pid_file_harms_nobody(tmp_path: Path) -> None:

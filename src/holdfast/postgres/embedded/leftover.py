@@ -12,7 +12,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from holdfast.postgres.embedded.errors import ServerNotStarted
 
 _STEPS = ((signal.SIGINT, 10.0), (signal.SIGQUIT, 6.0), (signal.SIGKILL, 5.0))
 _LOOK_EVERY = 0.01
+_ORPHANS_END_WITHIN = 5.0
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,17 @@ def read_pid_file(cluster: Path) -> PidFile | None:
 def stop_leftover(cluster: Path) -> bool:
     """Stop the server that runs on a cluster though nobody owns it; tell whether there was one.
 
-    The caller holds the owner's lock. A pid file that no living server stands behind is removed.
-    Raises ``ServerNotStarted`` where the server does not end.
+    The caller holds the owner's lock. Processes that a killed server left behind are waited for. A pid
+    file whose number now belongs to another program is removed: PostgreSQL would take that for a server.
+    Raises ``ServerNotStarted`` where something does not end.
     """
     found = read_pid_file(cluster)
-    was_there = found is not None and found.pid > 0 and _stop(found.pid, cluster)
-    (cluster / "postmaster.pid").unlink(missing_ok=True)
+    if found is None or found.pid <= 0:
+        return False
+    was_there = _stop(found.pid, cluster)
+    _end_orphans(cluster)
+    if _is_alive(found.pid):
+        (cluster / "postmaster.pid").unlink(missing_ok=True)
     return was_there
 
 
@@ -70,6 +76,46 @@ def _stop(pid: int, cluster: Path) -> bool:
         hint=f"Look what holds process {pid}, such as a hanging disk, and end it.",
         pid=pid,
     )
+
+
+def _end_orphans(cluster: Path) -> None:
+    """Wait for a killed server's children, which end by themselves; kill what hangs.
+
+    Where the system has no /proc PostgreSQL's own lock on shared memory keeps a new server from starting.
+    """
+    began = time.monotonic()
+    while orphans := _working_in(cluster):
+        waited = time.monotonic() - began
+        if waited > _ORPHANS_END_WITHIN:
+            for pid in orphans:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        if waited > 2 * _ORPHANS_END_WITHIN:
+            raise ServerNotStarted(
+                f"Processes of a server that was killed still work on {cluster}: {orphans}.",
+                hint="Look what holds them, such as a hanging disk, and end them.",
+            )
+        time.sleep(_LOOK_EVERY)
+
+
+def _working_in(cluster: Path) -> list[int]:
+    """Return PostgreSQL's processes that work in the cluster's folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if _is_postgres(process) and (process / "cwd").samefile(cluster):
+                found.append(int(process.name))
+    return found
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 @contextmanager

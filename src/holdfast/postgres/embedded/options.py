@@ -42,6 +42,11 @@ class Options:
     stop_within: float = STOP_WITHIN.default
     wait_for_owner: float = WAIT_FOR_OWNER.default
 
+    @property
+    def port(self) -> str:
+        """The port, which is also part of the socket's name."""
+        return self.parameters.get("port", "5432")
+
     @classmethod
     def from_settings(cls, settings: Settings) -> Options:
         """Read them from the settings.

@@ -53,7 +53,6 @@ class OwnerLock:
         self._note = note
         self._writing = threading.Lock()
         close_in_children(descriptor)
-        self._write()
 
     @classmethod
     def try_take(cls, data: DataDirectory, *, purpose: str, lasting: bool = False) -> OwnerLock | None:
@@ -65,7 +64,13 @@ class OwnerLock:
             os.close(descriptor)
             return None
         started = datetime.now(UTC).isoformat(timespec="seconds")
-        return cls(data, descriptor, OwnerNote(os.getpid(), purpose, lasting, started))
+        lock = cls(data, descriptor, OwnerNote(os.getpid(), purpose, lasting, started))
+        try:
+            lock._write()
+        except BaseException:
+            lock.release()
+            raise
+        return lock
 
     def ready(self, socket: Path, port: str) -> None:
         """Tell others that the server takes connections, and where."""

@@ -23,6 +23,7 @@ from holdfast.postgres.embedded.descriptors import close_in_children, keep_in_ch
 # owner has not waited for it. After the owner's death: fast, then immediate, then killed. A signal is
 # repeated, because a server that has just been started does not heed one yet.
 _SERVER = """
+unset HOLDFAST_GUARD
 exec 3<&0 </dev/null
 "$@" 3<&- >&2 &
 server=$!
@@ -48,6 +49,7 @@ exit "$status"
 
 # Runs a program that may be cut off at any time. After the owner's death the whole group is killed.
 _TASK = """
+unset HOLDFAST_GUARD
 exec 3<&0 </dev/null
 "$@" 3<&- &
 task=$!
@@ -126,12 +128,12 @@ def _spawn(
     script: str, command: Sequence[str], *, account: Account, folder: Folder, stderr: int
 ) -> subprocess.Popen[bytes]:
     guard = subprocess.Popen(  # noqa: S603  our own script; the command is passed as arguments, never as text
-        ["/bin/sh", "-c", script, "holdfast-guard", *command],
+        ["/bin/sh", "-c", 'eval "$HOLDFAST_GUARD"', "holdfast-guard", *command],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=stderr,
         cwd="/",
-        env=environment(),
+        env={**environment(), "HOLDFAST_GUARD": script},
         pass_fds=folder.descriptors,
         start_new_session=True,
         umask=0o077,

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
-import signal
-import subprocess
 import threading
-import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -23,21 +18,17 @@ from holdfast.postgres.embedded.account import Account, hand_over, server_accoun
 from holdfast.postgres.embedded.binaries import Programs, programs_for
 from holdfast.postgres.embedded.errors import ServerNotStarted
 from holdfast.postgres.embedded.layout import DataDirectory
-from holdfast.postgres.embedded.leftover import read_pid_file, stop_leftover
-from holdfast.postgres.embedded.log import ServerLog, complaint
+from holdfast.postgres.embedded.leftover import stop_leftover
+from holdfast.postgres.embedded.log import ServerLog
 from holdfast.postgres.embedded.options import Options
 from holdfast.postgres.embedded.ownership import OwnerLock, take_now
-from holdfast.postgres.embedded.process import Folder, let_go, spawn_server
+from holdfast.postgres.embedded.running import ServerProcess
 from holdfast.postgres.embedded.runtime import make_socket_folder, remove_socket_folder
 
 _logger = logging.getLogger(__name__)
-_LOOK_EVERY = 0.01
 _KEEP_EVERY = 0.5
-_TELL_EVERY = 0.1
 _RECOVERY_RULES = "holdfast-recovery-hba.conf"
 _LONGEST_PAUSE = 30.0
-_STILL_IN_USE = "pre-existing shared memory block"  # backends of a killed server, about to end
-_WAIT_FOR_OLD_BACKENDS = 10.0
 
 
 class EmbeddedServer:
@@ -56,9 +47,8 @@ class EmbeddedServer:
         self._account: Account = server_account(data)
         self._programs: Programs = programs_for(self._account)
         self._socket_folder: Path | None = None
-        self._guard: subprocess.Popen[bytes] | None = None
-        self._pid = 0
         self._stopping = threading.Event()
+        self._process = ServerProcess(data, self._account, self._programs, options, self._stopping)
         self._changing = threading.Lock()
         self._keeper = threading.Thread(target=self._keep, name="holdfast-embedded-server", daemon=True)
 
@@ -102,14 +92,14 @@ class EmbeddedServer:
     @property
     def pid(self) -> int:
         """The server's process id; it changes when the server had to be started again."""
-        return self._pid
+        return self._process.pid
 
     @property
     def conninfo(self) -> str:
         """The connection string (libpq's) for the database ``holdfast``, password included."""
         if self._socket_folder is None:
             raise ServerNotStarted("The embedded server does not run.", hint="Start it.")
-        return conninfo(self._data, self._socket_folder, self._port)
+        return conninfo(self._data, self._socket_folder, self._options.port)
 
     def stop(self) -> None:
         """Stop the server: its clients are disconnected, what is committed is written back.
@@ -118,7 +108,7 @@ class EmbeddedServer:
         """
         self._stopping.set()
         with self._changing:
-            self._end()
+            self._process.end()
             if self._socket_folder is not None:
                 remove_socket_folder(self._socket_folder)
                 self._socket_folder = None
@@ -137,11 +127,7 @@ class EmbeddedServer:
 
     @property
     def _socket(self) -> Path:
-        return (self._socket_folder or Path()) / f".s.PGSQL.{self._port}"
-
-    @property
-    def _port(self) -> str:
-        return self._options.parameters.get("port", "5432")
+        return (self._socket_folder or Path()) / f".s.PGSQL.{self._options.port}"
 
     def _begin(self) -> None:
         if cluster.exists(self._data):
@@ -155,14 +141,14 @@ class EmbeddedServer:
         try:
             if not self._data.password.exists():
                 self._renew_password()
-            self._launch()
+            self._process.launch(self._socket_folder)
             ensure_database(self.conninfo)
         except psycopg.Error as error:
             raise ServerNotStarted(
                 f"The embedded server on {self._data.root} runs and refuses its owner: {str(error).strip()}.",
                 hint=f"Where the password is wrong: remove {self._data.password}, and a new one is set.",
             ) from error
-        self._lock.ready(self._socket_folder, self._port)
+        self._lock.ready(self._socket_folder, self._options.port)
         self._keeper.start()
 
     def _renew_password(self) -> None:
@@ -176,99 +162,13 @@ class EmbeddedServer:
             rules.write_text("local all all trust\n", encoding="utf-8")
             if self._account.other:
                 hand_over(rules, self._account)
-            self._launch(hba_file=_RECOVERY_RULES)
-            set_password(self._socket.parent, self._port, password)
+            self._process.launch(self._socket.parent, hba_file=_RECOVERY_RULES)
+            set_password(self._socket.parent, self._options.port, password)
         finally:
-            self._end()
+            self._process.end()
             rules.unlink(missing_ok=True)
         self._data.write_private(self._data.password, password)
         _logger.warning("the password %s was lost; a new one is set", self._data.password)
-
-    def _launch(self, *, hba_file: str = "pg_hba.conf") -> None:
-        """Start the server's process and wait until it takes connections."""
-        deadline = time.monotonic() + _WAIT_FOR_OLD_BACKENDS
-        while True:
-            position = self._log.size()
-            self._spawn(hba_file)
-            if self._wait_until_ready():
-                return
-            self._end()
-            printed = self._log.since(position)
-            if _STILL_IN_USE not in printed or time.monotonic() > deadline or self._stopping.is_set():
-                raise ServerNotStarted(
-                    f"The embedded server on {self._data.root} did not start: {complaint(printed)}.",
-                    hint=f"Its log is {self._log.path}.",
-                )
-            time.sleep(0.1)
-
-    def _spawn(self, hba_file: str) -> None:
-        output = self._log.open()
-        try:
-            with Folder(self._data.cluster, self._account) as folder:
-                command = [str(self._programs.path("postgres")), "-D", folder.shown]
-                command += ["-c", f"hba_file={folder.shown}/{hba_file}"]
-                for name, value in self._parameters().items():
-                    command += ["-c", f"{name}={value}"]
-                self._guard, self._pid = spawn_server(
-                    command, account=self._account, folder=folder, output=output
-                )
-        except OSError as error:
-            raise ServerNotStarted(
-                f"The embedded server's process cannot be started: {error.strerror}.",
-                hint="Run Holdfast as an ordinary user, or name a server with DATABASE_URL.",
-            ) from error
-        finally:
-            os.close(output)
-
-    def _parameters(self) -> dict[str, str]:
-        return {
-            "listen_addresses": "",
-            **self._options.parameters,
-            "port": self._port,
-            "unix_socket_directories": f'"{self._socket_folder}"',
-            "unix_socket_permissions": "0700",
-            "logging_collector": "off",
-            "log_destination": "stderr",
-        }
-
-    def _wait_until_ready(self) -> bool:
-        """Wait until the server's own pid file says ready; False when it has ended before, or is to stop.
-
-        Raises ``ServerNotStarted`` after the time that it may take.
-        """
-        deadline = time.monotonic() + self._options.start_within
-        while self._is_running() and not self._stopping.is_set():
-            told = read_pid_file(self._data.cluster)
-            if told is not None and told.pid == self._pid and told.status == "ready":
-                return True
-            if time.monotonic() > deadline:
-                raise ServerNotStarted(
-                    f"The embedded server on {self._data.root} was not ready after "
-                    f"{self._options.start_within:.0f} s.",
-                    hint=f"Its log is {self._log.path}; HOLDFAST_EMBEDDED_START_WITHIN gives it more time.",
-                )
-            time.sleep(_LOOK_EVERY)
-        return False
-
-    def _is_running(self) -> bool:
-        return self._guard is not None and self._guard.poll() is None
-
-    def _end(self) -> None:
-        """Stop the server's process, gently at first, and wait until it is gone."""
-        guard = self._guard
-        if guard is None:
-            return
-        for number, seconds in ((signal.SIGTERM, self._options.stop_within), (signal.SIGQUIT, 6.0)):
-            deadline = time.monotonic() + seconds
-            while guard.poll() is None and time.monotonic() < deadline:
-                guard.send_signal(number)  # again and again: a server just started does not heed it yet
-                with suppress(subprocess.TimeoutExpired):
-                    guard.wait(_TELL_EVERY)
-        if guard.poll() is None:
-            os.kill(self._pid, signal.SIGKILL)  # the guard has not waited for it: the id is still its own
-            guard.wait()
-        let_go(guard)
-        self._guard = None
 
     def _keep(self) -> None:
         """Start the server again where it dies, and keep its log bounded, until it is stopped."""
@@ -285,14 +185,14 @@ class EmbeddedServer:
                 _logger.error("the embedded server cannot be kept: %s", error)
 
     def _look_after(self) -> None:
-        if not self._is_running():
+        if not self._process.is_running:
             _logger.error("the embedded server has died; it is started again")
         elif not self._socket.exists():
             _logger.error("the embedded server's socket was removed; it is started again")
         else:
             return
-        self._end()
+        self._process.end()
         stop_leftover(self._data.cluster)
         self._socket_folder = make_socket_folder(self._data, self._account, self._options.runtime_dir)
-        self._launch()
-        self._lock.ready(self._socket_folder, self._port)
+        self._process.launch(self._socket_folder)
+        self._lock.ready(self._socket_folder, self._options.port)
