@@ -42,7 +42,7 @@ async def already_done(connection: Connection, statement: SqlStatement) -> bool:
     dropped = _DROP.fullmatch(statement.text)
     if dropped is None:
         return False
-    rows = await _rows(connection, "exists", {"name": dropped["name"]})
+    rows = await _rows(connection, "relation_exists", {"name": dropped["name"]})
     return not rows[0]["exists"]
 
 
@@ -51,7 +51,7 @@ async def _find(connection: Connection, statement: SqlStatement) -> dict[str, An
     if created is None:
         return None
     name, table = created
-    rows = await _rows(connection, "find", {"name": name, "table": table})
+    rows = await _rows(connection, "find_index", {"name": name, "table": table})
     return rows[0] if rows else None
 
 
