@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import signal
 import subprocess
 from pathlib import Path
@@ -67,6 +68,42 @@ def test_a_client_that_is_busy_does_not_keep_the_server_of_a_killed_owner(tmp_pa
             connection.close()
     with EmbeddedServer.start(tmp_path, parameters=QUICK):
         pass
+
+
+def test_nothing_committed_is_lost_by_kills_at_any_moment(tmp_path: Path) -> None:
+    code = """
+import sys
+from pathlib import Path
+import psycopg
+from holdfast.postgres.embedded.server import EmbeddedServer
+server = EmbeddedServer.start(Path(sys.argv[1]), parameters={"fsync": "off", "shared_buffers": "16MB"})
+with psycopg.connect(server.conninfo, autocommit=True) as connection:
+    connection.execute("CREATE TABLE IF NOT EXISTS committed (number integer PRIMARY KEY)")
+    number = connection.execute("SELECT coalesce(max(number), 0) FROM committed").fetchone()[0]
+    while True:
+        number += 1
+        connection.execute("INSERT INTO committed VALUES (%s)", (number,))
+        print(number, flush=True)
+"""
+    moments = random.Random(7)  # noqa: S311  repeatable, not secret
+    committed = 0
+    for _ in range(6):
+        with running(code, tmp_path) as process:
+            for _ in range(moments.randrange(0, 40)):  # 0: killed while it starts
+                committed = int(line(process))
+            process.kill()
+            process.wait()
+            assert process.stdout is not None
+            committed = max([committed, *map(int, process.stdout.read().split())])
+    with (
+        EmbeddedServer.start(tmp_path, parameters=QUICK) as server,
+        psycopg.connect(server.conninfo) as connection,
+    ):
+        row = connection.execute("SELECT count(*), max(number) FROM committed").fetchone()
+    assert row is not None
+    count, highest = row
+    assert count == highest
+    assert highest - committed in {0, 1}  # one may have been committed and not told
 
 
 @pytest.mark.parametrize("step", ["data/PG_VERSION", "data/global/pg_control", "data/base/4"])
