@@ -15,9 +15,10 @@ from holdfast.settings import Settings
 from tests.fixtures.servers import PARAMETERS, temporary_database
 
 pytest_plugins = (
+    "tests.fixtures.missing_parts",
     "tests.fixtures.api",
     "tests.fixtures.commands",
-    "tests.fixtures.missing_parts",
+    "tests.fixtures.debian",
 )
 
 
