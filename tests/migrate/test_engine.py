@@ -9,9 +9,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from holdfast.errors import WrongUse
-from holdfast.migrate.engine import Done, migrate_down, migrate_up, pending, status
+from holdfast.errors import NotFound, WrongUse
+from holdfast.migrate.engine import Done, accept, migrate_down, migrate_up, pending, status
 from holdfast.migrate.errors import MigrationFailed, MigrationsDisagree, NotReversible, StillLocked
+from holdfast.migrate.files import MigrationId
 from holdfast.migrate.plan import Files
 from holdfast.postgres.database import Database, Row
 from holdfast.settings import Settings
@@ -135,6 +136,16 @@ async def test_contradictions_stop_up_before_anything_is_done(empty_database: Da
     with pytest.raises(MigrationsDisagree, match="was edited after it was applied"):
         await migrate_up(empty_database, files=edited)
     assert await tables(empty_database) == ["one"]
+
+
+async def test_an_edit_that_alters_nothing_can_be_accepted(empty_database: Database) -> None:
+    await migrate_up(empty_database, files=migration_files({"a/0001_one": TWO["a/0001_one"]}))
+    edited = migration_files({"a/0001_one": TWO["a/0001_one"] + "-- more\n", "a/0002_two": TWO["a/0002_two"]})
+    await accept(empty_database, MigrationId("a", 1), files=edited)
+    assert ids(await migrate_up(empty_database, files=edited)) == ["a/0002"]
+    for number in (2, 3):
+        with pytest.raises(NotFound, match=f"a/000{number}"):
+            await accept(empty_database, MigrationId("a", number), files=migration_files(TWO).only([]))
 
 
 async def test_session_settings_of_one_file_do_not_reach_the_next(empty_database: Database) -> None:

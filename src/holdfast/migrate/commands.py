@@ -9,6 +9,7 @@ import click
 from holdfast.migrate import engine
 from holdfast.migrate.command import run_with_database
 from holdfast.migrate.engine import Done
+from holdfast.migrate.files import MigrationId
 from holdfast.migrate.plan import Entry, problems
 from holdfast.postgres.database import Database
 from holdfast.terminal.options import CommandOptions, common_options
@@ -97,6 +98,24 @@ def down(options: CommandOptions, *, system: str, steps: int, yes: bool) -> None
     confirm(options, f"Undo {what} of {system}, with what their tables hold?", yes=yes)
     done = run_with_database(options, work, purpose="migrate down", migrated=False)
     emit(options, _done_fields(done), lambda: _print_done(done, f"Nothing of {system} is applied."))
+
+
+@migrate.command("accept")
+@click.argument("migration", metavar="SYSTEM/NNNN")
+@common_options
+def accept(options: CommandOptions, *, migration: str) -> None:
+    """Take the file of an applied migration as it stands now for the one that was applied.
+
+    For an edit that does not alter what it does, such as a comment.
+    """
+    which = MigrationId.read(migration)
+    run_with_database(
+        options,
+        lambda database: engine.accept(database, which),
+        purpose="migrate accept",
+        migrated=False,
+    )
+    emit(options, {"accepted": str(which)}, lambda: click.echo(f"accepted  {which}"))
 
 
 def _done_fields(done: Sequence[Done]) -> list[dict[str, object]]:

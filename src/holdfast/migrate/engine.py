@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from holdfast.errors import WrongUse
+from holdfast.errors import NotFound, WrongUse
 from holdfast.migrate import history, plan
 from holdfast.migrate.errors import NotReversible
 from holdfast.migrate.files import Migration, MigrationId
@@ -127,6 +127,24 @@ async def _work(
             Done(migration.id.system, migration.id.number, migration.name, direction, result.duration_ms)
         )
         logger.info("%s %s took %d ms", migration.id, direction, result.duration_ms)
+
+
+async def accept(database: Database, which: MigrationId, *, files: Files | None = None) -> None:
+    """Take an applied migration's file as it stands now for the one that was applied.
+
+    For an edit that does not alter what the file does, such as a comment. Raises ``NotFound`` where
+    the file does not exist or is not applied.
+    """
+    everything = plan.declared_files() if files is None else files
+    known = {migration.id: migration for migration in everything.ordered}
+    async with database.connection() as connection:
+        if (
+            which in known
+            and await history.history_exists(connection)
+            and await history.accept(connection, known[which])
+        ):
+            return
+    raise NotFound(f"No file of an applied migration is {which}.", hint="See: holdfast migrate status")
 
 
 async def migrate_down(

@@ -39,6 +39,14 @@ class MigrationId:
     def __str__(self) -> str:
         return f"{self.system}/{self.number:04}"
 
+    @classmethod
+    def read(cls, written: str) -> MigrationId:
+        """Read ``system/NNNN``. Raises ``WrongUse`` for anything else."""
+        reference = _REFERENCE.fullmatch(written)
+        if reference is None:
+            raise WrongUse(f"{written!r} is not of the form system/NNNN.", hint="Such as triggers/0001.")
+        return cls(reference[1], int(reference[2]))
+
 
 @dataclass(frozen=True, slots=True)
 class Migration:

@@ -114,6 +114,12 @@ async def record(connection: Connection, migration: Migration, duration_ms: int)
     await connection.execute(STATEMENTS["record"], {**parameters, **_about(migration)})
 
 
+async def accept(connection: Connection, migration: Migration) -> bool:
+    """Take the file as it stands for what was applied; tell whether it is applied at all."""
+    parameters = {**_key(migration), "checksum": migration.checksum}
+    return bool(await _rows(connection, "accept", parameters))
+
+
 async def remove(connection: Connection, migration: Migration) -> None:
     """Take a migration that was undone out of the history, with the notes on its statements."""
     await connection.execute(STATEMENTS["remove"], _key(migration))

@@ -111,3 +111,9 @@ SET checksum = EXCLUDED.checksum, finished_at = EXCLUDED.finished_at;
 -- name: remove
 -- Takes a migration that was undone out of the history.
 DELETE FROM holdfast.migrations WHERE system = %(system)s AND number = %(number)s;
+
+-- name: accept
+-- Takes the file as it stands now for what was applied.
+UPDATE holdfast.migrations SET checksum = %(checksum)s
+WHERE system = %(system)s AND number = %(number)s AND outcome = 'applied'
+RETURNING number;
