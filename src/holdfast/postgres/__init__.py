@@ -8,4 +8,5 @@ ROOM = System(
     package="holdfast.postgres",
     migrations="holdfast.postgres.migrations",
     settings=("holdfast.postgres.settings", "holdfast.postgres.embedded.settings"),
+    checks=("holdfast.postgres.checks:check_connection", "holdfast.postgres.checks:check_server"),
 )

@@ -14,6 +14,7 @@ from psycopg import errors, sql
 
 from holdfast.postgres.connecting import Session
 from holdfast.postgres.statements import Statements
+from holdfast.system import Connection
 
 _STATEMENTS = Statements("holdfast.postgres", "sessions.sql")
 _RENAMED = "PGBOUNCER_"
@@ -27,7 +28,7 @@ class Pooling:
     prepares: bool
 
 
-async def is_pooled(connection: Session) -> bool:
+async def is_pooled(connection: Connection) -> bool:
     """Tell whether another process than the one connected to runs the connection's statements."""
     row = await (await connection.execute(_STATEMENTS["backend_pid"], prepare=False)).fetchone()
     return row is not None and row["pid"] != connection.info.backend_pid
