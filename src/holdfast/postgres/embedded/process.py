@@ -43,7 +43,7 @@ exec 3<&-
 echo "$server"
 exec >&2
 while told=; do wait "$server"; status=$?; [ "$told" ] || break; done
-kill "$watcher" 2>/dev/null
+kill "$watcher" 2>/dev/null; wait "$watcher" 2>/dev/null
 exit "$status"
 """
 
@@ -57,7 +57,7 @@ task=$!
 watcher=$!
 exec 3<&-
 wait "$task"; status=$?
-kill "$watcher" 2>/dev/null
+kill "$watcher" 2>/dev/null; wait "$watcher" 2>/dev/null
 exit "$status"
 """
 
