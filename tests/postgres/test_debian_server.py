@@ -20,6 +20,7 @@ from holdfast.postgres.errors import Unsafe
 from holdfast.settings import Settings
 from tests.fixtures.certificates import write_certificates
 from tests.fixtures.debian import DebianServer
+from tests.test_statements import STATEMENTS, as_postgresql
 
 # A name of this machine that nobody takes for a local one: names are compared as written.
 ELSEWHERE = "LOCALHOST"
@@ -47,6 +48,21 @@ async def test_the_server_is_of_the_version_that_it_says(
         row = await database.fetch_one(SQL("SELECT current_setting('server_version_num')::int AS version"))
     assert row is not None
     assert row["version"] // 10000 == debian_server.major >= 15
+
+
+def test_every_statement_prepares(debian_migrated: str) -> None:
+    refused = {}
+    with psycopg.connect(debian_migrated, autocommit=True) as connection:
+        for _, statement in STATEMENTS:
+            try:
+                connection.execute(f"PREPARE checked AS {as_postgresql(statement)}".encode())
+            except psycopg.Error as error:
+                refused[statement.name] = str(error)
+            else:
+                connection.execute("DEALLOCATE checked")
+    assert refused.keys() == {statement.name for _, statement in STATEMENTS if statement.cannot_prepare}, (
+        refused
+    )
 
 
 def test_contrib_and_debians_extensions_can_be_had(debian_conninfo: str) -> None:
