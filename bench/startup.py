@@ -37,7 +37,8 @@ def help_against_bare() -> None:
     print(f"python -c pass          {middle * 1000:6.0f} ms")
     for name, times in (("holdfast --help", command), ("./holdfast --help", script)):
         took = statistics.median(times)
-        print(f"{name:<22}  {took * 1000:6.0f} ms   {(took - middle) * 1000:+.0f} ms   ({took / middle:.1f} times)")
+        more = f"{(took - middle) * 1000:+.0f} ms   ({took / middle:.1f} times)"
+        print(f"{name:<22}  {took * 1000:6.0f} ms   {more}")
 
 
 def until_serving(data_dir: str) -> tuple[float, float]:
