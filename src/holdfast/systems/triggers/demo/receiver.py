@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import uvicorn
 from standardwebhooks import Webhook, WebhookVerificationError
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 _LARGEST_BODY = 1_000_000
 
@@ -88,8 +88,8 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def receiving(receiver: Receiver) -> AsyncIterator[int]:
-    """Serve a receiver on a free port of 127.0.0.1 while the block runs; yield the port."""
+async def receiving(receiver: ASGIApp) -> AsyncIterator[int]:
+    """Serve a receiver (or any application) on a free port of 127.0.0.1 while the block runs; yield the port."""
     with contextlib.closing(socket.create_server(("127.0.0.1", 0), backlog=128)) as listener:
         listener.setblocking(False)
         config = uvicorn.Config(
