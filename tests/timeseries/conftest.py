@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 from psycopg import sql
 
 from holdfast.postgres.database import Database
+from holdfast.settings import Settings
 from holdfast.system import Partitioned
 
 DAILY = Partitioned("ts.events", "block_time", "1 day", ahead=1)
@@ -31,8 +33,15 @@ ALTER TABLE ts.events ENABLE ALWAYS TRIGGER "Keep all";
 """
 
 
+@pytest.fixture(params=["empty_conninfo", "debian_conninfo"], ids=["embedded", "debian"])
+def events_conninfo(request: pytest.FixtureRequest) -> str:
+    """An empty database: PostgreSQL 15, 17 and 18 attach and detach partitions each in their own way."""
+    return str(request.getfixturevalue(request.param))
+
+
 @pytest_asyncio.fixture
-async def events(empty_database: Database) -> AsyncIterator[Database]:
+async def events(events_conninfo: str, settings: Settings) -> AsyncIterator[Database]:
     """A database with the table ``ts.events``, which has no partition yet."""
-    await empty_database.execute(sql.SQL(_TABLE))
-    yield empty_database
+    async with Database.open(events_conninfo, settings, min_size=1) as database:
+        await database.execute(sql.SQL(_TABLE))
+        yield database

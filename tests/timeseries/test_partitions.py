@@ -113,9 +113,9 @@ async def test_a_write_goes_on_while_a_partition_is_made(events: Database) -> No
             await writing.execute("SELECT count(*) FROM ts.events")
 
 
-async def test_many_at_once_make_each_partition_once(events: Database, empty_conninfo: str) -> None:
+async def test_many_at_once_make_each_partition_once(events: Database, events_conninfo: str) -> None:
     async def one() -> list[str]:
-        async with await psycopg.AsyncConnection.connect(empty_conninfo, autocommit=True) as connection:
+        async with await psycopg.AsyncConnection.connect(events_conninfo, autocommit=True) as connection:
             return await ensure_partitions(connection, DAILY, DAY, DAY + timedelta(days=40))
 
     made = [name for names in await asyncio.gather(*(one() for _ in range(8))) for name in names]

@@ -85,7 +85,7 @@ async def _until_waiting(database: Database) -> None:
     raise AssertionError("the drop never began to wait")
 
 
-async def test_a_detach_that_was_cut_off_is_ended(events: Database, empty_conninfo: str) -> None:
+async def test_a_detach_that_was_cut_off_is_ended(events: Database) -> None:
     await make_five(events)
     async with events.transaction() as reader:
         await reader.execute("SELECT count(*) FROM ts.events")
