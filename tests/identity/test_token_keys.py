@@ -100,6 +100,7 @@ def test_the_setting_stands_in_front_of_the_file(tmp_path: Path) -> None:
         pem(Ed25519PrivateKey.generate(), b"locked"),
         pem(Ed25519PrivateKey.generate())[:80],
     ],
+    ids=["no key", "RSA", "locked", "cut off"],  # the values differ from process to process
 )
 def test_what_is_no_usable_key_is_refused_and_not_repeated(content: str, tmp_path: Path) -> None:
     with pytest.raises(UnusableKey) as caught:
