@@ -12,7 +12,7 @@ from psycopg import sql
 from holdfast.errors import NotFound, WrongUse
 from holdfast.migrate.engine import Done, accept, migrate_down, migrate_up, pending, status
 from holdfast.migrate.errors import MigrationFailed, MigrationsDisagree, NotReversible, StillLocked
-from holdfast.migrate.files import MigrationId
+from holdfast.migrate.header import MigrationId
 from holdfast.migrate.plan import Files
 from holdfast.postgres.database import Database, Row
 from holdfast.settings import Settings

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from holdfast.migrate.errors import MalformedMigration
-from holdfast.migrate.files import MigrationId, created_index, parse, read_folder
+from holdfast.migrate.files import created_index, parse, read_folder
+from holdfast.migrate.header import MigrationId
 from holdfast.migrate.splitting import split
 from tests.fixtures.migrations import migration
 

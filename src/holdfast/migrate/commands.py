@@ -9,7 +9,7 @@ import click
 from holdfast.migrate import engine
 from holdfast.migrate.command import run_with_database
 from holdfast.migrate.engine import Done
-from holdfast.migrate.files import MigrationId
+from holdfast.migrate.header import MigrationId
 from holdfast.migrate.plan import Entry, problems
 from holdfast.postgres.database import Database
 from holdfast.terminal.options import CommandOptions, common_options

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from holdfast.errors import NotFound, WrongUse
 from holdfast.migrate import history, plan
 from holdfast.migrate.errors import NotReversible
-from holdfast.migrate.files import Migration, MigrationId
+from holdfast.migrate.files import Migration
+from holdfast.migrate.header import MigrationId
 from holdfast.migrate.history import Applied, Direction, Mark
 from holdfast.migrate.plan import Entry, Files
 from holdfast.migrate.running import Run, run, statements_of

@@ -37,3 +37,8 @@ class StillLocked(TryAgain):
     """Others held the locks that a migration needs for longer than HOLDFAST_MIGRATE_PATIENCE."""
 
     code = "still_locked"
+
+
+def malformed(shown: str, line: int, message: str, hint: str) -> MalformedMigration:
+    """Return the error for one line (from 1) of a file, without closing stops in ``message``."""
+    return MalformedMigration(f"{shown}:{line}: {message}.", hint=hint, file=shown, line=line)

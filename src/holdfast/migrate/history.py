@@ -16,7 +16,8 @@ from psycopg import errors
 from psycopg.rows import dict_row
 
 from holdfast import __version__
-from holdfast.migrate.files import Migration, MigrationId
+from holdfast.migrate.files import Migration
+from holdfast.migrate.header import MigrationId
 from holdfast.postgres.statements import Statements
 from holdfast.system import Connection
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from holdfast.errors import WrongUse
 from holdfast.migrate.errors import MalformedMigration, MigrationsDisagree
-from holdfast.migrate.files import Migration, MigrationId, migrations_of
+from holdfast.migrate.files import Migration, migrations_of
+from holdfast.migrate.header import MigrationId
 from holdfast.migrate.history import Applied
 from holdfast.system import System, in_order
 
@@ -64,8 +66,9 @@ def unknown_system(name: str, systems: Iterable[str]) -> WrongUse:
     return WrongUse(f"There is no system named {name}.", hint=f"Name one of {', '.join(sorted(systems))}.")
 
 
+@cache
 def declared_files() -> Files:
-    """Read the files of every installed room and system.
+    """Read the files of every installed room and system, once for the life of the process.
 
     Raises ``MalformedMigration`` where one is not understood or needs what does not exist or itself.
     """
