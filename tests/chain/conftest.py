@@ -11,6 +11,7 @@ import pytest
 
 from holdfast.postgres.database import Database
 from tests.chain.listening import Listening
+from tests.fixtures.anvil import anvil  # noqa: F401  a fixture
 
 DATA = Path(__file__).parent / "data"
 

@@ -88,7 +88,7 @@ def _log(log: Any, addresses: Collection[str]) -> RawLog:
         _check_hashes(log)
         for name in ("blockNumber", "logIndex"):
             number = int(log[name], 16)
-            if hex(number) != log[name] or number > LARGEST:
+            if hex(number) != log[name] or not 0 <= number <= LARGEST:
                 log[name] = hex(quantity(log[name], name))
         if type(log["data"]) is not str or log["data"][:2] != "0x":
             raise NodeNonsense("The node gave a log whose data are not text.")

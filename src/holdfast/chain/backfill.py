@@ -21,6 +21,7 @@ from holdfast.chain.subscription import Decoded, Header, RawLog, Watch
 LOGS_A_RANGE = 5_000
 LOGS_A_TRANSACTION = 20_000
 FIRST_SIZE = 128
+FORGIVEN_AFTER = 64
 
 Decode = Callable[[Sequence[RawLog]], Decoded]
 
@@ -38,23 +39,28 @@ class Piece:
 
 
 class RangeSize:
-    """How many blocks to ask for next: as many as hold about ``LOGS_A_RANGE`` logs, if they are answered."""
+    """How many blocks to ask for next: as many as hold about ``LOGS_A_RANGE`` logs, if they are answered.
+
+    A refusal is remembered: no more blocks are asked for than were answered then, until ``FORGIVEN_AFTER``
+    ranges were answered; then twice as many may be, since it may have been a dense stretch of the chain.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = max(1, most)
+        self._limit = self._most
+        self._answered = 0
         self.blocks = min(FIRST_SIZE, self._most)
 
     def learn(self, blocks: int, logs: int, *, refused: bool) -> None:
         """Take note of a range that was answered; ``refused`` says that a larger one was not."""
+        self._answered += 1
         if refused:
-            self._most = max(1, blocks)
+            self._limit, self._answered = blocks, 0
+        elif self._answered >= FORGIVEN_AFTER:
+            self._limit, self._answered = min(self._most, 2 * self._limit), 0
         wanted = blocks * LOGS_A_RANGE // logs if logs else blocks * 4
-        if blocks >= self.blocks or wanted < self.blocks:
-            self.blocks = max(1, min(wanted, self.blocks * 4, self._most))
-
-    def forgive(self) -> None:
-        """Allow twice the size again, since a refusal may have been a passing one."""
-        self._most *= 2
+        if refused or blocks >= self.blocks or wanted < self.blocks:
+            self.blocks = max(1, min(wanted, self.blocks * 4, self._limit))
 
 
 class Backfill:
@@ -99,10 +105,13 @@ class Backfill:
 
     def close(self) -> None:
         """Drop what is on its way."""
+        self._drop()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _drop(self) -> None:
         for _, future in self._reading:
             future.cancel()
         self._reading.clear()
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _fill(self) -> None:
         while len(self._reading) < self._concurrency and self._next <= self._last:
@@ -127,7 +136,9 @@ class Backfill:
         self._tip = piece.last
         self._size.learn(piece.last.number - piece.first.number + 1, piece.logs, refused=piece.refused)
         if piece.last.number < asked:
-            self._reading.appendleft((asked, self._start(piece.last.number + 1, asked)))
+            # What is on its way behind it is as large and will be refused too.
+            self._drop()
+            self._next = piece.last.number + 1
         self._fill()
         return piece
 

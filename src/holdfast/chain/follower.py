@@ -23,7 +23,7 @@ from holdfast.chain.ancestry import common_ancestor
 from holdfast.chain.answers import linked
 from holdfast.chain.backfill import LOGS_A_TRANSACTION, Backfill, Piece, RangeSize
 from holdfast.chain.chains import Chain
-from holdfast.chain.errors import NodeChanged, NodeNonsense, TooMuch
+from holdfast.chain.errors import NodeChanged, NodeNonsense
 from holdfast.chain.ledger import NOWHERE, Advance, Committed, Ledger, Seen, WatchChanged
 from holdfast.chain.masking import is_near
 from holdfast.chain.source import Look, Source
@@ -254,13 +254,7 @@ class Follower:
             logs: list[RawLog] = [log for of_block in found for log in of_block]
             return [len(of_block) for of_block in found], self._decode(logs)
 
-        try:
-            counts, decoded = await self._ask(read)
-        except TooMuch:
-            self._window = max(1, len(headers) // 2)
-            if len(headers) <= 1:
-                raise
-            raise NodeChanged(f"The logs of {len(headers)} blocks are too much at once.") from None
+        counts, decoded = await self._ask(read)
         total = sum(counts)
         if total > LOGS_A_TRANSACTION:
             self._window = max(1, len(headers) * LOGS_A_TRANSACTION // total)

@@ -110,7 +110,7 @@ class Node:
         self, first: int, last: int, addresses: Collection[str]
     ) -> tuple[Header, Header, Sequence[RawLog] | RpcError]:
         asked = {"fromBlock": hex(first), "toBlock": hex(last), "address": sorted(addresses)}
-        answer, start, end = self._rpc.ask(
+        answer, start, end = self._rpc.ask_together(
             [
                 ("eth_getLogs", [asked]),
                 ("eth_getBlockByNumber", [hex(first), False]),

@@ -97,7 +97,8 @@ class Rpc:
     def ask(self, questions: Sequence[Question]) -> list[Any]:
         """Ask questions in batches, several at the same time; return a result or an ``RpcError`` for each.
 
-        Raises ``NodeTrouble`` of one kind or another where there is no answer.
+        A batch whose answer is too large is asked in halves. Raises ``NodeTrouble`` of one kind or
+        another where there is no answer.
         """
         size = self._batch
         parts = [questions[start : start + size] for start in range(0, len(questions), size)]
@@ -105,11 +106,28 @@ class Rpc:
             return self._ask_batch(parts[0])
         return [answer for answers in self._threads.map(self._ask_batch, parts) for answer in answers]
 
+    def ask_together(self, questions: Sequence[Question]) -> list[Any]:
+        """Ask questions in one batch; raises ``TooMuch`` where its answer is too large."""
+        return self._answered(questions)
+
     def ask_one(self, method: str, *parameters: Any) -> Any:
         """Ask one question; return its result or an ``RpcError``."""
         return self._ask_batch([(method, parameters)])[0]
 
     def _ask_batch(self, questions: Sequence[Question]) -> list[Any]:
+        try:
+            return self._answered(questions)
+        except TooMuch:
+            if len(questions) == 1:
+                raise
+            return self._ask_halves(questions)
+
+    def _ask_halves(self, questions: Sequence[Question]) -> list[Any]:
+        self._batch = max(1, min(self._batch, len(questions)) // 2)
+        middle = len(questions) // 2
+        return self._ask_batch(questions[:middle]) + self._ask_batch(questions[middle:])
+
+    def _answered(self, questions: Sequence[Question]) -> list[Any]:
         calls = [
             {"jsonrpc": "2.0", "id": number, "method": method, "params": list(parameters)}
             for number, (method, parameters) in enumerate(questions, 1)
@@ -117,9 +135,7 @@ class Rpc:
         content = self._posted(orjson.dumps(calls if len(calls) > 1 else calls[0]))
         if len(calls) > 1 and isinstance(content, dict):
             # One object for a batch: the node takes none, or none of this size.
-            self._batch = max(1, min(self._batch, len(calls)) // 2)
-            middle = len(questions) // 2
-            return self._ask_batch(questions[:middle]) + self._ask_batch(questions[middle:])
+            return self._ask_halves(questions)
         return self._in_order(content if isinstance(content, list) else [content], len(calls))
 
     def _in_order(self, objects: Sequence[Any], count: int) -> list[Any]:
