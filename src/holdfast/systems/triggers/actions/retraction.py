@@ -22,7 +22,7 @@ async def retract_jobs(connection: Connection, chain_id: int, block_hashes: Sequ
     attempt, which the later statements see, or passes the row over.
     """
     blocks = {"chain_id": chain_id, "hashes": list(block_hashes)}
-    for name in ("lock", "cancel_unsent", "retract_sent"):
+    for name in ("lock_deliveries", "cancel_unsent", "retract_sent"):
         await connection.execute(_STATEMENTS[name], blocks)
 
 

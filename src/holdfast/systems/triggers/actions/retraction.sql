@@ -1,4 +1,4 @@
--- name: lock
+-- name: lock_deliveries
 -- purpose: Lock the deliveries of blocks' events in the order in which everybody locks several.
 SELECT id FROM triggers.action_jobs
     WHERE chain_id = %(chain_id)s AND block_hash = ANY (%(hashes)s) AND kind = 'match'
