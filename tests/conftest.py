@@ -19,6 +19,7 @@ pytest_plugins = (
     "tests.fixtures.api",
     "tests.fixtures.commands",
     "tests.fixtures.debian",
+    "tests.fixtures.pgbouncer",
 )
 
 

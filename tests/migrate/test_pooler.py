@@ -1,0 +1,37 @@
+"""Migrations behind PgBouncer in transaction mode, where a session is nobody's own."""
+
+from __future__ import annotations
+
+import asyncio
+
+from psycopg import sql
+
+from holdfast.migrate.engine import migrate_up
+from holdfast.postgres.database import Database
+from holdfast.settings import Settings
+from tests.fixtures.migrations import migration_files, table
+
+FILES = migration_files(
+    {f"a/{number:04}_x": table(f"public.t{number}") for number in range(1, 16)}
+    | {
+        "a/0016_index": "-- no-transaction\n-- UP\nINSERT INTO public.t1 VALUES (1);\n"
+        "CREATE INDEX CONCURRENTLY t1_more ON public.t1 (id, (id + 1));\nINSERT INTO public.t1 VALUES (2);\n"
+        "-- DOWN\nDROP INDEX CONCURRENTLY public.t1_more;\n"
+    }
+)
+
+
+async def test_any_number_at_once_apply_each_once(pooled_conninfo: str) -> None:
+    async def one() -> list[int]:
+        settings = Settings({"HOLDFAST_POOL_ACQUIRE_TIMEOUT": "30s"})
+        async with Database.open(pooled_conninfo, settings, min_size=0, max_size=2) as database:
+            return [each.number for each in await migrate_up(database, files=FILES)]
+
+    done = await asyncio.wait_for(asyncio.gather(*(one() for _ in range(6))), 60)
+    assert sorted(number for numbers in done for number in numbers) == list(range(1, 17))
+    async with Database.open(pooled_conninfo, Settings({}), min_size=0) as database:
+        assert await database.fetch(sql.SQL("SELECT id FROM public.t1 ORDER BY id")) == [{"id": 1}, {"id": 2}]
+        built = await database.fetch_one(
+            sql.SQL("SELECT indisvalid FROM pg_index WHERE indexrelid = 'public.t1_more'::regclass")
+        )
+        assert built == {"indisvalid": True}
