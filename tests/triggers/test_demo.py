@@ -35,8 +35,8 @@ async def test_a_second_start_finds_everything_and_points_to_the_new_port(
     assert await maker.value("SELECT count(*) FROM holdfast.users") == 1
 
 
-async def test_the_receiver_refuses_what_is_not_signed_and_tells_repetitions() -> None:
-    receiver, secret = Receiver(), new_secret()
+async def test_the_receiver_refuses_what_is_not_signed_and_tells_repetitions(tmp_path: Path) -> None:
+    receiver, secret = Receiver(tmp_path / "journal"), new_secret()
     receiver.secrets = {"/hook": secret}
     body = json.dumps({"a": 1}).encode()
     signed = signature_headers(secret, "msg_1", datetime.now(UTC), body)
@@ -49,5 +49,7 @@ async def test_the_receiver_refuses_what_is_not_signed_and_tells_repetitions() -
             await client.post("/elsewhere", content=body, headers=signed),
         ]
     assert [answer.status_code for answer in answers] == [204, 204, 401, 401, 404]
+    noted = [json.loads(line) for line in (tmp_path / "journal").read_text().splitlines()]
+    assert noted == [{"id": "msg_1", "path": "/hook", "retracts": None}] * 2
     counts = receiver.counts
     assert (counts.received, counts.repeated, counts.refused) == (1, 1, 2)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from holdfast.http.cursors import LARGEST_PAGE, CursorKey, CursorText, Page, page
 from holdfast.http.text import PlainText
 from holdfast.postgres.statements import Statements
 from holdfast.system import Connection
+from holdfast.systems.triggers.moments import Moment
 
 _STATEMENTS = Statements("holdfast.systems.triggers.actions", "listing.sql")
 _POSITION = CursorKey("triggers.action_results", datetime, str)
@@ -29,8 +30,8 @@ class ResultFilter(BaseModel):
     event_id: _Id | None = Field(default=None, description="{chain}-{block}-{log}")
     action_type: Literal["telegram", "rest", "mcp"] | None = None
     status: Literal["started", "success", "failed", "retrying"] | None = None
-    since: AwareDatetime | None = Field(default=None, description="When the attempt began, included.")
-    until: AwareDatetime | None = Field(default=None, description="When the attempt began, not included.")
+    since: Moment | None = Field(default=None, description="When the attempt began, included.")
+    until: Moment | None = Field(default=None, description="When the attempt began, not included.")
 
 
 class ActionResult(BaseModel):

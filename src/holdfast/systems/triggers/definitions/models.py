@@ -6,7 +6,16 @@ import json
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    WithJsonSchema,
+)
 
 from holdfast.http.text import PlainText
 
@@ -24,6 +33,28 @@ def _as_text(value: object) -> object:
     return value
 
 
+def _stateless(value: bool) -> bool:
+    if value:
+        raise ValueError("no condition keeps state yet: leave it out, or say false")
+    return value
+
+
+_Value = Annotated[
+    PlainText,
+    Field(max_length=65536),
+    BeforeValidator(_as_text),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "maxLength": 65536},
+                {"type": "integer"},
+                {"type": "array", "items": {"type": ["string", "integer"]}},
+            ]
+        }
+    ),
+]
+
+
 class ConditionIn(BaseModel):
     """A condition; all conditions of a trigger must hold."""
 
@@ -39,7 +70,7 @@ class ConditionIn(BaseModel):
     operator: Annotated[PlainText, Field(max_length=16)] = Field(
         description="= != < <= > >= in, and for texts contains."
     )
-    value: Annotated[PlainText, Field(max_length=65536), BeforeValidator(_as_text)] = Field(
+    value: _Value = Field(
         description="Text, or a number in digits; for `in` a JSON array, or values between commas."
     )
     config: dict[str, Any] | None = Field(default=None, description="These conditions take none.")
@@ -82,7 +113,9 @@ class TriggerIn(BaseModel):
     chain_id: _ChainId
     registry: Registry
     enabled: StrictBool = True
-    is_stateful: Literal[False] = Field(default=False, description="No condition keeps state yet.")
+    is_stateful: Annotated[StrictBool, AfterValidator(_stateless)] = Field(
+        default=False, description="No condition keeps state yet.", json_schema_extra={"const": False}
+    )
     conditions: _Conditions = Field(
         default=[], description="All must hold; without any, every event of the registry fires the trigger."
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from holdfast.http.amounts import Exact
 from holdfast.http.cursors import LARGEST_PAGE, CursorKey, CursorText, Page, page
@@ -14,6 +14,7 @@ from holdfast.http.text import PlainText
 from holdfast.postgres.statements import Statements
 from holdfast.system import Connection
 from holdfast.systems.triggers.events.presentation import event_json
+from holdfast.systems.triggers.moments import Moment
 
 _STATEMENTS = Statements("holdfast.systems.triggers.events", "listing.sql")
 _POSITION = CursorKey("triggers.events", datetime, int, int, int, str)
@@ -45,10 +46,8 @@ class EventFilter(BaseModel):
     transaction_hash: _Hash | None = None
     first_block: _Number | None = None
     last_block: _Number | None = None
-    since: AwareDatetime | None = Field(
-        default=None, description="Block time, included (ISO 8601 with zone)."
-    )
-    until: AwareDatetime | None = Field(default=None, description="Block time, not included.")
+    since: Moment | None = Field(default=None, description="Block time, included (ISO 8601 with zone).")
+    until: Moment | None = Field(default=None, description="Block time, not included.")
 
 
 class Event(BaseModel):
