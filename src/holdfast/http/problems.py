@@ -21,6 +21,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from holdfast.errors import HoldfastError, WrongUse
@@ -169,13 +170,26 @@ async def _tell_invalid(request: Request, error: Exception) -> Response:
 async def _tell_of_router(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  what the handler is registered for
     message, hint = _router_says(request, error)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_allowed(request))  # the router tells the methods of one route only
     return problem_response(
         HoldfastError(message, hint=hint),
         path=request.url.path,
-        headers=error.headers,
+        headers=headers,
         status=error.status_code,
         code=_CODES.get(error.status_code, HTTPStatus(error.status_code).name.lower()),
     )
+
+
+def _allowed(request: Request) -> list[str]:
+    """Return every method that some route takes at the request's path."""
+    methods: set[str] = set()
+    for route in request.app.routes:
+        match, _ = route.matches(request.scope)
+        if match is not Match.NONE:
+            methods.update(getattr(route, "methods", None) or ())
+    return sorted(methods)
 
 
 def _router_says(request: Request, error: HTTPException) -> tuple[str, str]:
