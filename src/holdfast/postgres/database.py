@@ -7,33 +7,20 @@ pooler such as PgBouncer before the server is noticed: see ``holdfast.postgres.p
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from time import monotonic
 from typing import Any, Self
 
 from psycopg.sql import SQL, Composed
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from holdfast.errors import HoldfastError, WrongUse
-from holdfast.postgres.connecting import Session, connect, session_conninfo
+from holdfast.postgres.connecting import connect, session_conninfo
 from holdfast.postgres.conninfo import parse
 from holdfast.postgres.endpoint import Endpoint
-from holdfast.postgres.errors import Busy
+from holdfast.postgres.limits import Limits
+from holdfast.postgres.pool import Pool, set_time_zone
 from holdfast.postgres.pooler import Pooling, find_pooling
 from holdfast.postgres.reachability import Reachability
-from holdfast.postgres.settings import (
-    ACQUIRE_TIMEOUT,
-    CONNECT_TIMEOUT,
-    POOL_IDLE,
-    POOL_MAX,
-    POOL_MIN,
-    POOLER,
-    SLOW_STATEMENT,
-    STATEMENT_TIMEOUT,
-)
+from holdfast.postgres.settings import POOLER
 from holdfast.postgres.statements import Statements
 from holdfast.settings import Settings
 from holdfast.system import Connection
@@ -41,51 +28,6 @@ from holdfast.system import Connection
 Row = dict[str, Any]
 
 _STATEMENTS = Statements("holdfast.postgres", "sessions.sql")
-_CLOSE_WITHIN = 3.0
-# After these seconds the pool stops trying by itself and tries for each who asks: its own pauses
-# double, and would leave a server unused for long after it is back.
-_TRY_AGAIN_WITHIN = 2.5
-
-# The pool tells every attempt of every connection; Reachability tells an outage once.
-logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
-
-
-@dataclass(frozen=True)
-class PoolLimits:
-    """How large the pool is (connections), and how long things may take (seconds)."""
-
-    min_size: int
-    max_size: int
-    idle: float
-    connect: float
-    acquire: float
-    statement: float
-
-    @classmethod
-    def from_settings(cls, settings: Settings, min_size: int | None, max_size: int | None) -> PoolLimits:
-        """Read the limits; ``min_size`` and ``max_size`` stand before the settings.
-
-        Raises ``WrongUse`` where the least is more than the most.
-        """
-        least = settings.get(POOL_MIN) if min_size is None else min_size
-        most = settings.get(POOL_MAX) if max_size is None else max_size
-        if min_size is not None and max_size is None:
-            most = max(most, least)
-        elif max_size is not None and min_size is None:
-            least = min(most, least)
-        if not 0 <= least <= most or most == 0:
-            raise WrongUse(
-                f"A pool of {least} to {most} connections is not possible.",
-                hint=f"Correct {POOL_MIN.name} and {POOL_MAX.name}.",
-            )
-        return cls(
-            least,
-            most,
-            idle=settings.get(POOL_IDLE),
-            connect=settings.get(CONNECT_TIMEOUT),
-            acquire=settings.get(ACQUIRE_TIMEOUT),
-            statement=settings.get(STATEMENT_TIMEOUT),
-        )
 
 
 class Database:
@@ -110,13 +52,13 @@ class Database:
         self.settings = settings
         self.pooling = Pooling(pooled=False, prepares=True)
         self._name = application_name
-        self._limits = PoolLimits.from_settings(settings, min_size, max_size)
+        self._limits = Limits.from_settings(settings, min_size, max_size)
         self._parameters = parse(endpoint.conninfo, endpoint.origin)
         self._direct = parse(endpoint.direct, endpoint.origin) if endpoint.direct else {}
         self._reachability = Reachability(self._parameters)
         self._direct_reachability = Reachability(self._direct) if self._direct else self._reachability
-        self._keywords: dict[str, Any] = {"slow_seconds": settings.get(SLOW_STATEMENT)}
-        self._pool: AsyncConnectionPool[Session] | None = None
+        self._keywords: dict[str, Any] = {"slow_seconds": self._limits.slow}
+        self._pool: Pool | None = None
 
     @classmethod
     @asynccontextmanager
@@ -161,13 +103,12 @@ class Database:
         longer than HOLDFAST_ACQUIRE_TIMEOUT.
         """
         pool = self._opened()
-        connection = await self._take(pool)
+        session = await pool.take()
         try:
-            async with connection:  # rolls back what an exception leaves open
-                yield connection
+            async with session:  # rolls back what an exception leaves open
+                yield session
         finally:
-            connection.used_at = monotonic()
-            await pool.putconn(connection)
+            await pool.give_back(session)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -194,7 +135,7 @@ class Database:
         )
         try:
             if pooling.pooled:
-                await _set_up(connection)
+                await set_time_zone(connection)
             yield connection
         finally:
             await connection.close()
@@ -230,28 +171,18 @@ class Database:
             self.pooling = await find_pooling(first, self.settings.get(POOLER))
         finally:
             await first.close()
-        limits = self._limits
-        self._pool = AsyncConnectionPool(
-            self._conninfo(self._parameters, self.pooling, statement_timeout=limits.statement),
-            connection_class=Session,
-            kwargs={
-                **self._keywords,
-                **_preparing(self.pooling),
-                "reachability": self._reachability,
-            },
-            configure=_set_up if self.pooling.pooled else None,
-            min_size=limits.min_size,
-            max_size=limits.max_size,
-            max_idle=limits.idle,
-            timeout=limits.acquire,
-            reconnect_timeout=_TRY_AGAIN_WITHIN,
-            open=False,
+        self._pool = Pool(
+            self._conninfo(self._parameters, self.pooling, statement_timeout=self._limits.statement),
+            self._limits,
+            self._reachability,
+            {**self._keywords, **_preparing(self.pooling)},
+            set_up=self.pooling.pooled,
         )
         await self._pool.open()
 
     async def _stop(self) -> None:
         if self._pool is not None:
-            await self._pool.close(_CLOSE_WITHIN)
+            await self._pool.close()
 
     def _conninfo(self, parameters: Mapping[str, str], pooling: Pooling, *, statement_timeout: float) -> str:
         session = {} if pooling.pooled else {"TimeZone": "UTC"}
@@ -264,43 +195,11 @@ class Database:
             session=session,
         )
 
-    def _opened(self) -> AsyncConnectionPool[Session]:
+    def _opened(self) -> Pool:
         if self._pool is None:
             raise RuntimeError("the database is not open: use `async with Database.open(...)`")
         return self._pool
 
-    async def _take(self, pool: AsyncConnectionPool[Session]) -> Session:
-        deadline = monotonic() + self._limits.acquire
-        while True:
-            try:
-                connection = await pool.getconn(max(0.0, deadline - monotonic()))
-            except PoolTimeout:
-                raise self._none_came() from None
-            try:
-                usable = await connection.answers()
-            except BaseException:
-                await pool.putconn(connection)
-                raise
-            if usable:
-                return connection
-            await pool.putconn(connection)  # the pool closes it and connects anew
-
-    def _none_came(self) -> HoldfastError:
-        if self._reachability.error is not None:
-            known = self._reachability.error
-            return type(known)(known.message, hint=known.hint)
-        return Busy(
-            f"All {self._limits.max_size} connections of this process were in use for "
-            f"{self._limits.acquire:g} s.",
-            hint=f"Raise {POOL_MAX.name} (and the server's max_connections), or look for slow statements "
-            f"in the log.",
-        )
-
 
 def _preparing(pooling: Pooling) -> dict[str, int | None]:
     return {} if pooling.prepares else {"prepare_threshold": None}
-
-
-async def _set_up(connection: Session) -> None:
-    """Set what a pooler does not take as an option at the connection's start."""
-    await connection.execute(_STATEMENTS["set_time_zone"], prepare=False)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
+from typing import Any
 
 from psycopg import sql
 
@@ -29,6 +30,18 @@ class Statement(sql.SQL):
         self.name = name
         self.purpose = purpose
         self.cannot_prepare = cannot_prepare
+
+    def format(self, *args: Any, **kwargs: Any) -> ComposedStatement:
+        """Fill in the placeholders, as ``psycopg.sql.SQL.format``; the log still knows the name."""
+        return ComposedStatement(super().format(*args, **kwargs), self.name)
+
+
+class ComposedStatement(sql.Composed):
+    """A statement with its placeholders filled in, and the name of what it was made of."""
+
+    def __init__(self, composed: sql.Composed, name: str) -> None:
+        super().__init__(list(composed))
+        self.name = name
 
 
 class Statements(Mapping[str, Statement]):
