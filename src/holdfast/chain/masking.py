@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 RECORDING = "recording:"
 
@@ -28,6 +28,7 @@ def without_secrets(text: str, url: str) -> str:
     parts = urlsplit(url)
     secrets = [url, parts.query, parts.username or "", parts.password or "", parts.fragment]
     secrets += parts.path.split("/")
+    secrets += [value for _, value in parse_qsl(parts.query)]
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= 6:
             text = text.replace(secret, "***")
