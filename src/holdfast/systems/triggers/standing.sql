@@ -38,7 +38,7 @@ SELECT (SELECT count(*) FROM triggers.action_jobs
 
 -- name: newest
 -- purpose: Estimate how many events there are, and find the newest canonical one's time.
-SELECT (SELECT greatest(0, coalesce(sum(part.reltuples), 0))::BIGINT
+SELECT (SELECT coalesce(sum(greatest(part.reltuples::BIGINT, pg_stat_get_live_tuples(part.oid), 0)), 0)::BIGINT
             FROM pg_catalog.pg_inherits AS tie
             JOIN pg_catalog.pg_class AS part ON part.oid = tie.inhrelid
             WHERE tie.inhparent = 'triggers.events'::regclass) AS estimate,
