@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import httpx
-import psutil
+import psutil  # type: ignore[import-untyped]  # psutil ships no types
 import pytest
 
 from holdfast.errors import Conflict

@@ -24,6 +24,7 @@ from holdfast.systems.triggers.demo.receiver import Receiver, receiving
 
 RECORDING = "erc8004-recording.jsonl.gz"
 USERNAME = "demo"
+JOURNAL = "demo-received.jsonl"
 CHAIN_ID = 31337
 _STATEMENTS = Statements("holdfast.systems.triggers.demo", "demo.sql")
 
@@ -78,8 +79,8 @@ async def demo(
     connection_for: Callable[[], AbstractAsyncContextManager[Connection]], data_dir: Path, report: Report
 ) -> AsyncIterator[DemoStart]:
     """Run the receiver and see that the demo's user and triggers exist (``System.demo``)."""
-    receiver = Receiver()
     password_file = _password_file(data_dir)
+    receiver = Receiver(data_dir / JOURNAL)
     with as_file(files("holdfast.systems.triggers.demo") / "data" / RECORDING) as recording:
         async with receiving(receiver) as port:
             async with connection_for() as connection:
@@ -92,7 +93,8 @@ async def demo(
                     recording=str(recording),
                     notes=(
                         f"The user {USERNAME} can sign in; the password stands in {password_file}.",
-                        f"{len(TRIGGERS)} triggers send to a receiver on 127.0.0.1 port {port}.",
+                        f"{len(TRIGGERS)} triggers send to a receiver on port {port}.",
+                        f"It notes what it is sent in {data_dir / JOURNAL}.",
                     ),
                 )
             finally:

@@ -8,7 +8,9 @@ import socket
 from collections.abc import AsyncIterator, Generator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
+import orjson
 import uvicorn
 from standardwebhooks import Webhook, WebhookVerificationError
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -39,12 +41,14 @@ class Counts:
 class Receiver:
     """An ASGI application that takes webhooks at the paths for which it holds secrets.
 
-    Set ``secrets`` (path to signing secret) before anything is sent to it.
+    Set ``secrets`` (path to signing secret) before anything is sent to it. Every message that it takes
+    is a line of ``journal`` (JSON: ``id``, ``path``, ``retracts``) before it is answered.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, journal: Path) -> None:
         self.secrets: Mapping[str, str] = {}
         self.counts = Counts()
+        self._journal = journal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 204 to a message that is signed as it should be, 401 to another, 404 elsewhere."""
@@ -60,8 +64,16 @@ class Receiver:
         except WebhookVerificationError:
             self.counts.refused += 1
             return await _answer(send, 401)
+        self._note(headers["webhook-id"], scope["path"], headers.get("holdfast-retracts"))
         self.counts.take(headers["webhook-id"], retracts="holdfast-retracts" in headers)
         return await _answer(send, 204)
+
+    def _note(self, message_id: str, path: str, retracts: str | None) -> None:
+        line = orjson.dumps(
+            {"id": message_id, "path": path, "retracts": retracts}, option=orjson.OPT_APPEND_NEWLINE
+        )
+        with self._journal.open("ab") as journal:  # one write: a kill leaves whole lines
+            journal.write(line)
 
 
 async def _read(receive: Receive) -> bytes:
@@ -89,7 +101,7 @@ class _Server(uvicorn.Server):
 
 @asynccontextmanager
 async def receiving(receiver: ASGIApp) -> AsyncIterator[int]:
-    """Serve a receiver (or any application) on a free port of 127.0.0.1 while the block runs; yield the port."""
+    """Serve a receiver (or any application) on a free port of 127.0.0.1 for the block; yield the port."""
     with contextlib.closing(socket.create_server(("127.0.0.1", 0), backlog=128)) as listener:
         listener.setblocking(False)
         config = uvicorn.Config(
