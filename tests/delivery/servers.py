@@ -109,15 +109,6 @@ async def _read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> E
     return Exchange(line, headers, body, reader, writer)
 
 
-async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
-    """Wait until a condition holds; fails where it does not within ``seconds``."""
-    for _ in range(int(seconds / 0.01)):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    assert condition()
-
-
 class Names:
     """A resolver that answers from a list, one answer a lookup, the last one for ever."""
 

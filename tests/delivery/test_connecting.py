@@ -24,7 +24,8 @@ from holdfast.delivery.network import GuardedNetwork
 from holdfast.delivery.resolver import SystemResolver
 from holdfast.delivery.sender import Limits, Outbound, Sender, trusted
 from holdfast.settings import Settings
-from tests.delivery.servers import Exchange, Names, fine, listening, serving, until
+from tests.delivery.servers import Exchange, Names, fine, listening, serving
+from tests.fixtures.waiting import until
 
 LOOPBACK = Guard(AllowList.read(["127.0.0.1"]))
 

@@ -22,7 +22,8 @@ from holdfast.delivery.guard import Guard
 from holdfast.delivery.sender import Limits, Outbound, Sender
 from holdfast.errors import WrongUse
 from holdfast.settings import Settings
-from tests.delivery.servers import Exchange, LoopbackServer, fine, serving, until
+from tests.delivery.servers import Exchange, LoopbackServer, fine, serving
+from tests.fixtures.waiting import until
 
 
 @asynccontextmanager

@@ -33,7 +33,7 @@ from holdfast.queue.claims import (
     revive,
     seconds_to_next,
 )
-from tests.queue.conftest import Filled
+from tests.queue.queues import Filled
 
 
 async def claimed(filled: Filled, limit: int = 100, worker: str = "one", seconds: float = 60) -> list[Lease]:

@@ -18,7 +18,8 @@ from holdfast.queue.consumer import Consumer, Pace
 from holdfast.queue.work import WorkContext
 from holdfast.settings import Settings
 from holdfast.system import Connection
-from tests.queue.conftest import Filled
+from tests.fixtures.waiting import until
+from tests.queue.queues import Filled
 
 PACE = Pace(poll_seconds=30, batch=10, concurrency=4, lease_seconds=30)
 Doing = Callable[[Row], Awaitable[None]]
@@ -75,14 +76,6 @@ async def consuming(
         began = time.monotonic()
         await task
         assert time.monotonic() - began < 1.5
-
-
-async def until(condition: Callable[[], bool], seconds: float = 15) -> None:
-    for _ in range(int(seconds / 0.01)):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    assert condition()
 
 
 async def at_once(row: Row) -> None:
@@ -212,6 +205,19 @@ async def test_a_stop_ends_handlers_within_a_second_and_leaves_their_rows_leased
         await until(lambda: len(after.done) == 6)
     assert {row["lost_by"] for row in after.taken_back} == {"one"}
     assert "queue.released" in after.events
+
+
+async def test_a_stop_is_obeyed_at_whatever_moment_it_comes(jobs: Filled) -> None:
+    desk = Desk(jobs.database, jobs.queue, at_once)
+    for moment in range(40):
+        async with consuming(desk):
+            async with jobs.database.connection() as connection:
+                await jobs.add(connection, 3)
+            for _ in range(moment):
+                await asyncio.sleep(0.001)
+    async with consuming(desk, context=desk.context(instance="last", sole=True)):
+        await until(lambda: len(desk.done) == 120)
+    assert set(desk.done.values()) == {1}
 
 
 async def test_a_handler_that_is_nearly_done_may_end_when_told_to_stop(filled: Filled) -> None:

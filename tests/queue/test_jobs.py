@@ -24,8 +24,8 @@ from holdfast.queue.jobs import (
 from holdfast.queue.status import pending, status
 from holdfast.queue.work import Job, JobHandler, WorkContext
 from holdfast.settings import Settings
-from tests.queue.conftest import Filled
-from tests.queue.test_consumer import until
+from tests.fixtures.waiting import until
+from tests.queue.queues import Filled
 
 
 def context(jobs: Filled, events: list[tuple[str, object]] | None = None) -> WorkContext:

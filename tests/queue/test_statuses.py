@@ -9,7 +9,7 @@ import pytest
 from psycopg import sql
 
 from holdfast.queue.claims import JobId
-from tests.queue.conftest import Filled
+from tests.queue.queues import Filled
 
 STATUSES = ("queued", "running", "retrying", "succeeded", "dead", "cancelled")
 STEPS = {

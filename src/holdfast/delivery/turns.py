@@ -30,7 +30,8 @@ class Turns:
         host = self._places.setdefault(place, _Host(asyncio.Semaphore(self._per_place)))
         host.users += 1
         try:
-            await asyncio.wait_for(host.free.acquire(), seconds)
+            async with asyncio.timeout(seconds):
+                await host.free.acquire()
             try:
                 yield
             finally:

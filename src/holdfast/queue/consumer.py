@@ -40,6 +40,7 @@ _GRACE = 0.5  # seconds that handlers have to end by themselves once the consume
 _GATHER = 0.005  # seconds in which further handlers may end before the next rows are claimed
 _LOCKED = 0.02  # seconds until the next look where rows are due but locked, as by another's claim
 _RELEASE_AT_ONCE = 1000
+_CANCELLATIONS = 4
 _UNREACHABLE = (psycopg.OperationalError, TryAgain)
 _TAKEN_OVER: set[tuple[str, QueueTable]] = set()
 
@@ -160,8 +161,10 @@ class Consumer:
                 next_due = await self._next_due()
                 wait = wait if next_due is None else min(wait, max(next_due, _LOCKED))
         if wait > 0:
+            # not wait_for: Python 3.11's loses a cancellation that comes together with the event
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), wait)
+                async with asyncio.timeout(wait):
+                    await self._wake.wait()
         if self._running and self._pace.concurrency - len(self._running) < self._pace.concurrency // 4:
             # one claim for several rows, where several handlers end at about the same time
             await asyncio.sleep(_GATHER)
@@ -251,6 +254,13 @@ class Consumer:
 
 
 async def _cancelled(tasks: Sequence[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    """Cancel tasks until they have ended, again where a library has swallowed it, yet not for ever."""
+    pending = set(tasks)
+    for _ in range(_CANCELLATIONS):
+        for task in pending:
+            task.cancel()
+        if pending:
+            _, pending = await asyncio.wait(pending, timeout=0.1)
+    for task in pending:
+        logger.error("%s does not end though it was cancelled", task.get_name())
+    await asyncio.gather(*(task for task in tasks if task.done()), return_exceptions=True)
