@@ -45,6 +45,7 @@ class LiveView:
     def __init__(self, title: str) -> None:
         self._title = title
         self._address = ""
+        self._notes: list[str] = []
         self._events: deque[str] = deque(maxlen=_EVENTS_SHOWN)
         self._lines: dict[str, list[StatusLine]] = {}
 
@@ -52,6 +53,9 @@ class LiveView:
         """Keep the event for the list below the status lines."""
         if event == "serving":
             self._address = str(details.get("address", ""))
+        if event.endswith(".note"):  # what the user needs all the time, such as where a password stands
+            self._notes.append(_for_people(details))
+            return
         self._events.append(f"{datetime.now(UTC):%H:%M:%S}Z  {event}  {_for_people(details)}")
 
     async def show(self, database: Database, stop: asyncio.Event) -> None:
@@ -94,7 +98,7 @@ class LiveView:
                     table.add_row("", "", "", Text(line.hint, style="dim"))
         heading = Text(f"{self._title}  {self._address}  (Ctrl-C stops it)", style="bold")
         events = [Text(event, style="dim", no_wrap=True, overflow="ellipsis") for event in self._events]
-        return Group(heading, table, *events)
+        return Group(heading, *map(Text, self._notes), table, *events)
 
 
 def _for_people(details: Mapping[str, object]) -> str:
