@@ -116,7 +116,7 @@ async def capabilities(connection: Connection) -> Capabilities:
         encoding=server["encoding"],
         max_connections=server["max_connections"],
         uuidv7=server["uuidv7"],
-        timescale=_edition(extensions.get("timescaledb"), server["timescaledb_license"]),
+        timescale=timescale_edition(extensions.get("timescaledb"), server["timescaledb_license"]),
         extensions={wanted.name: extensions.get(wanted.name, Extension(wanted.name)) for wanted in WANTED},
         tls=connection.pgconn.ssl_in_use,
         local=is_local({"host": connection.info.host, "hostaddr": connection.info.hostaddr}),
@@ -128,7 +128,7 @@ def _listed(libraries: str) -> list[str]:
     return [library.strip().strip('"').rpartition("/")[2] for library in libraries.split(",")]
 
 
-def _edition(extension: Extension | None, licence: str | None) -> Timescale:
+def timescale_edition(extension: Extension | None, licence: str | None) -> Timescale:
     """Tell TimescaleDB's edition: its licence is ``apache`` or ``timescale`` (the community edition)."""
     if extension is None or not extension.installed:
         return "none"
