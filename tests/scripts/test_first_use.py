@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -44,22 +45,51 @@ def test_the_first_use_sets_up_and_later_ones_just_run(clone: Clone) -> None:
     assert (clone.environment / "holdfast-installed").stat().st_mtime_ns == made
 
 
-def test_without_ensurepip_a_pip_outside_of_the_environment_installs(tmp_path: Path) -> None:
-    clone = make_clone(tmp_path)
-    hidden = tmp_path / "hidden" / "ensurepip"
-    hidden.mkdir(parents=True)
-    (hidden / "__init__.py").write_text("raise ImportError('as in Debian')")
-    clone.more = {"PYTHONPATH": str(hidden.parent)}
-    assert clone.run().returncode == 0
-    assert not list(clone.environment.glob("lib/python*/site-packages/pip"))
+# Python as Debian packages it: nothing makes environments, and pip may stand outside of them.
+AS_IN_DEBIAN = """\
+import os, sys
 
-    (hidden.parent / "pip.py").write_text("raise ImportError('as in Debian')")
-    shutil.rmtree(clone.environment)
-    refused = clone.run()
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name == "ensurepip" or (name == "pip" and sys.prefix == sys.base_prefix and not PIP):
+            raise ImportError(f"{name} is not here, as in Debian")
+
+PIP = os.environ["PIP_OUTSIDE"]
+sys.meta_path.insert(0, Hidden())
+if PIP and sys.prefix == sys.base_prefix:
+    sys.path.append(PIP)
+"""
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Clone:
+    """A clone where Python makes no environments."""
+    clone = make_clone(tmp_path)
+    customised = tmp_path / "customised"
+    customised.mkdir()
+    (customised / "sitecustomize.py").write_text(AS_IN_DEBIAN)
+    clone.more = {"PYTHONPATH": str(customised), "PIP_OUTSIDE": ""}
+    return clone
+
+
+def test_where_nothing_makes_environments_it_says_so(bare: Clone) -> None:
+    refused = bare.run()
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "cannot make environments" in refused.stderr
     assert "install uv" in refused.stderr
-    assert not clone.environment.exists()
+    assert not bare.environment.exists()
+
+
+def test_a_pip_outside_of_the_environment_installs_into_it(bare: Clone, tmp_path: Path) -> None:
+    pip = importlib.util.find_spec("pip")
+    if pip is None or pip.origin is None:
+        pytest.skip("uv made this environment, without pip")
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "pip").symlink_to(Path(pip.origin).parent)
+    bare.more = {**bare.more, "PIP_OUTSIDE": str(outside)}
+    assert bare.run().returncode == 0
+    assert not list(bare.environment.glob("lib/python*/site-packages/pip"))
 
 
 def test_it_is_called_by_a_link_and_by_name(quick: Clone, tmp_path: Path) -> None:
