@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
-from psycopg.sql import SQL
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.sql import SQL, Identifier
 
 from holdfast.errors import WrongUse
 from holdfast.postgres.database import Database
@@ -17,6 +17,7 @@ from holdfast.postgres.errors import Busy, Refused, Unreachable
 from holdfast.settings import Settings
 from holdfast.system import Connection
 from tests.fixtures.debian import DebianServer
+from tests.fixtures.doors import open_door
 from tests.fixtures.waiting import eventually
 
 SMALL = {"HOLDFAST_POOL_MIN": "1", "HOLDFAST_POOL_MAX": "2", "HOLDFAST_ACQUIRE_TIMEOUT": "200ms"}
@@ -178,6 +179,32 @@ async def test_a_server_that_refuses_is_told_with_a_hint(
     assert debian_server.password not in str(raised.value)
 
 
+async def test_a_server_without_tls_is_not_connected_to_where_tls_is_asked_for(empty_conninfo: str) -> None:
+    async with open_door(empty_conninfo) as door:  # TLS is for TCP
+        with pytest.raises(Refused, match="SSL") as raised:
+            async with Database.open(make_conninfo(door.conninfo, sslmode="require"), Settings({})):
+                pass
+    assert "TLS" in raised.value.hint
+
+
+async def test_a_full_server_is_tried_again(empty_conninfo: str) -> None:
+    database = conninfo_to_dict(empty_conninfo)["dbname"]
+    visitor = "visitor_of_a_full_server"
+    async with Database.open(empty_conninfo, Settings({}), min_size=1) as owner:
+        names = {"role": Identifier(visitor), "database": Identifier(str(database))}
+        await owner.execute(SQL("CREATE ROLE {role} LOGIN PASSWORD 'visits'").format(**names))
+        try:
+            await owner.execute(SQL("ALTER ROLE {role} CONNECTION LIMIT 0").format(**names))
+            with pytest.raises(Unreachable, match="too many connections") as raised:
+                async with Database.open(
+                    make_conninfo(empty_conninfo, user=visitor, password="visits"), Settings({})
+                ):
+                    pass
+            assert "HOLDFAST_POOL_MAX" in raised.value.hint
+        finally:
+            await owner.execute(SQL("DROP ROLE {role}").format(**names))
+
+
 async def test_a_direct_connection_stands_outside_the_pool(empty_conninfo: str) -> None:
     async with Database.open(empty_conninfo, Settings({**SMALL, "HOLDFAST_POOL_MAX": "1"})) as database:
         async with database.connection(), database.direct() as connection:
@@ -200,7 +227,7 @@ async def test_statements_of_the_pool_end_at_their_timeout(empty_conninfo: str) 
 
 
 async def test_several_hosts_are_tried_until_one_answers(empty_conninfo: str) -> None:
-    parameters = psycopg.conninfo.conninfo_to_dict(empty_conninfo)
+    parameters = conninfo_to_dict(empty_conninfo)
     several = make_conninfo(
         "", **{**parameters, "host": f"127.0.0.1,{parameters['host']}", "port": f"1,{parameters['port']}"}
     )

@@ -43,13 +43,13 @@ class Wanted:
 
 
 WANTED = (
-    Wanted("timescaledb", "time series use native partitions and rollups", preload=True),
-    Wanted("vector", "similarity search compares every row"),
+    Wanted("timescaledb", "time series use native partitions", preload=True),
+    Wanted("vector", "there is no search by similarity"),
     Wanted("pg_stat_statements", "slow statements are known from Holdfast's own log only", preload=True),
-    Wanted("pg_trgm", "search within texts reads every row"),
-    Wanted("pg_cron", "schedules run in Holdfast's own workers", preload=True),
-    Wanted("pg_partman", "partitions are made and dropped by Holdfast's own workers"),
-    Wanted("pgaudit", "reads are not audited; changes are, by Holdfast's triggers", preload=True),
+    Wanted("pg_trgm", "texts are searched without an index"),
+    Wanted("pg_cron", "background work runs in Holdfast's own workers", preload=True),
+    Wanted("pg_partman", "Holdfast makes and drops partitions itself"),
+    Wanted("pgaudit", "who reads what is not recorded", preload=True),
 )
 
 

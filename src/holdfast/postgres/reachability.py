@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Sequence
 
 import psycopg
 
@@ -30,6 +31,14 @@ _REFUSALS = (
     (r"certificate verify failed|root certificate file", "Correct sslrootcert, or the server's certificate."),
     (r"does not match host name", "Connect by the name in the server's certificate, or correct that."),
     (r"unsupported startup parameter", "A pooler stands before the server: set HOLDFAST_POOLER=yes."),
+)
+# And to one that may get in later.
+_DELAYS = (
+    (
+        r"too many clients|too many connections|remaining connection slots|no more connections allowed",
+        "Lower HOLDFAST_POOL_MAX, raise max_connections, or put PgBouncer before the server.",
+    ),
+    (r"is starting up|is shutting down|in recovery mode", "Wait until the server has started."),
 )
 _PLACE = ("service", "host", "hostaddr", "port", "dbname", "user")
 
@@ -58,10 +67,14 @@ class Reachability:
     def explained(self, error: psycopg.Error | OSError) -> HoldfastError:
         """Return what to raise: ``Refused`` where trying again cannot help, else ``Unreachable``."""
         said = " ".join(scrubbed(str(error), self._parameters).split()).removeprefix("connection failed: ")
-        hint = next((hint for pattern, hint in _REFUSALS if re.search(pattern, said)), None)
+        refusal = _hint(_REFUSALS, said)
         said += "" if said.endswith((".", "?")) else "."
-        kind = Unreachable if hint is None else Refused
-        return kind(
-            f"The database cannot be connected to ({self._place}): {said}",
-            hint=hint or "Start the server, or correct where it is; `holdfast doctor` says what is used.",
-        )
+        where = f"The database cannot be connected to ({self._place}): {said}"
+        if refusal:
+            return Refused(where, hint=refusal)
+        otherwise = "Start the server, or correct where it is; `holdfast doctor` says what is used."
+        return Unreachable(where, hint=_hint(_DELAYS, said) or otherwise)
+
+
+def _hint(patterns: Sequence[tuple[str, str]], said: str) -> str:
+    return next((hint for pattern, hint in patterns if re.search(pattern, said)), "")
