@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -63,38 +64,47 @@ def logs(value: Any, addresses: Collection[str], times: Mapping[str, int] | None
     """
     if not isinstance(value, list):
         raise NodeNonsense(f"The node's logs are not a list: {_cut(value)}.")
-    found = [_log(log, addresses) for log in value]
-    in_order = sorted(found, key=_place)
-    for one, following in pairwise(in_order):
-        same_block = one["blockNumber"] == following["blockNumber"]
-        if same_block and one["blockHash"] != following["blockHash"]:
-            raise NodeNonsense(f"The node gave logs of two blocks with the number {one['blockNumber']}.")
-        if same_block and one["logIndex"] == following["logIndex"]:
-            raise NodeNonsense(f"The node gave a log of block {one['blockNumber']} twice.")
-    for log in in_order:
-        _set_time(log, times)
-    return in_order
-
-
-def _place(log: RawLog) -> tuple[int, int]:
-    return int(log["blockNumber"], 16), int(log["logIndex"], 16)
-
-
-def _log(log: Any, addresses: Collection[str]) -> RawLog:
-    if not isinstance(log, dict):
-        raise NodeNonsense(f"The node's log is not an object: {_cut(log)}.")
+    places = []
+    block = _Block("", "", None, 0, None)
     try:
-        _check_origin(log, addresses)
-        _check_hashes(log)
-        for name in ("blockNumber", "logIndex"):
-            number = int(log[name], 16)
-            if hex(number) != log[name] or not 0 <= number <= LARGEST:
-                log[name] = hex(quantity(log[name], name))
-        if type(log["data"]) is not str or log["data"][:2] != "0x":
-            raise NodeNonsense("The node gave a log whose data are not text.")
+        for log in value:
+            _check_origin(log, addresses)
+            _check_hashes(log)
+            given = log.get("blockTimestamp")
+            if log["blockHash"] != block.hash or log["blockNumber"] != block.text or given != block.given:
+                block = _block(log, times)
+            if block.time is not None:
+                log["blockTimestamp"] = block.time
+            index = int(log["logIndex"], 16)
+            if hex(index) != log["logIndex"] or not 0 <= index <= LARGEST:
+                log["logIndex"] = hex(quantity(log["logIndex"], "log index"))
+            places.append((block.number, index, log["blockHash"]))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise NodeNonsense(f"The node's log cannot be read: {type(error).__name__} {error}.") from error
-    return log
+    return _in_order(value, places)
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """A block as its logs name it: hash, number as text, time as given; the number, and the time to set."""
+
+    hash: str
+    text: str
+    given: str | None
+    number: int
+    time: str | None
+
+
+def _block(log: dict[str, Any], times: Mapping[str, int] | None) -> _Block:
+    """Verify what a log says of its block; the logs after it mostly say the same."""
+    block = block_hash(log["blockHash"], "block hash")
+    number = quantity(log["blockNumber"], "block number")
+    given = log.get("blockTimestamp")
+    known = times.get(block) if times is not None else None
+    if known is None and given is not None:
+        known = quantity(given, "block time", YEAR_2100)
+    log["blockHash"], log["blockNumber"] = block, hex(number)
+    return _Block(block, log["blockNumber"], given, number, None if known is None else hex(known))
 
 
 def _check_origin(log: dict[str, Any], addresses: Collection[str]) -> None:
@@ -105,6 +115,8 @@ def _check_origin(log: dict[str, Any], addresses: Collection[str]) -> None:
             raise NodeNonsense(f"The node gave a log of {_cut(address)}, which was not asked for.")
     if log.get("removed"):
         raise NodeNonsense("The node gave a log that it calls removed.")
+    if type(log["data"]) is not str or log["data"][:2] != "0x":
+        raise NodeNonsense("The node gave a log whose data are not text.")
 
 
 def _check_hashes(log: dict[str, Any]) -> None:
@@ -112,19 +124,26 @@ def _check_hashes(log: dict[str, Any]) -> None:
     if type(topics) is not list or len(topics) > 4:
         raise NodeNonsense("The node gave a log whose topics are not a list of four at most.")
     # One match over all of them: this runs for every log.
-    hashes = log["blockHash"] + log["transactionHash"] + "".join(topics)
-    if len(hashes) != 66 * (2 + len(topics)) or not _HASHES.fullmatch(hashes):
-        log["blockHash"] = block_hash(log["blockHash"], "block hash")
+    hashes = log["transactionHash"] + "".join(topics)
+    if len(hashes) != 66 * (1 + len(topics)) or not _HASHES.fullmatch(hashes):
         log["transactionHash"] = block_hash(log["transactionHash"], "transaction hash")
         log["topics"] = [block_hash(topic, "topic") for topic in topics]
 
 
-def _set_time(log: Any, times: Mapping[str, int] | None) -> None:
-    known = times.get(log["blockHash"]) if times is not None else None
-    if known is not None:
-        log["blockTimestamp"] = hex(known)
-    elif log.get("blockTimestamp") is not None:
-        log["blockTimestamp"] = hex(quantity(log["blockTimestamp"], "block time", YEAR_2100))
+def _in_order(found: list[RawLog], places: list[tuple[int, int, str]]) -> list[RawLog]:
+    """Put logs in the order of the chain, each once, each block number with one hash."""
+    for one, following in pairwise(places):
+        if one >= following or (one[0] == following[0] and one[2] != following[2]):
+            break
+    else:
+        return found
+    order = sorted(range(len(found)), key=places.__getitem__)
+    for one, following in pairwise(places[place] for place in order):
+        if one[0] == following[0] and one[2] != following[2]:
+            raise NodeNonsense(f"The node gave logs of two blocks with the number {one[0]}.")
+        if one == following:
+            raise NodeNonsense(f"The node gave a log of block {one[0]} twice.")
+    return [found[place] for place in order]
 
 
 def linked(headers: Sequence[Header]) -> None:

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from holdfast.chain.computing import COMPUTING
 from holdfast.chain.errors import NodeNonsense
 from holdfast.chain.ledger import Seen
 from holdfast.chain.source import Source
@@ -20,7 +21,7 @@ from holdfast.chain.subscription import Decoded, Header, RawLog, Watch
 
 LOGS_A_RANGE = 5_000
 LOGS_A_TRANSACTION = 20_000
-FIRST_SIZE = 128
+FIRST_SIZE = 16
 FORGIVEN_AFTER = 64
 
 Decode = Callable[[Sequence[RawLog]], Decoded]
@@ -144,14 +145,10 @@ class Backfill:
 
     def _read(self, first: int, last: int) -> Piece:
         found = self._source.range_of(first, last, self._addresses)
-        return Piece(
-            found.first,
-            found.last,
-            blocks_of(found.logs, found.last),
-            self._decode(found.logs),
-            len(found.logs),
-            found.refused,
-        )
+        with COMPUTING:
+            blocks = blocks_of(found.logs, found.last)
+            decoded = self._decode(found.logs)
+        return Piece(found.first, found.last, blocks, decoded, len(found.logs), found.refused)
 
 
 def blocks_of(logs: Sequence[RawLog], last: Header) -> list[Seen]:

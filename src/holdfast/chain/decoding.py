@@ -12,6 +12,7 @@ walking over types at run time. Arrays and tuples, which are rare in events, are
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -27,7 +28,7 @@ from holdfast.chain.columns import (
     time_text,
     written,
 )
-from holdfast.chain.composite import Data, reader, word_value
+from holdfast.chain.composite import Data, reader
 from holdfast.chain.errors import Undecodable, WrongSignature
 from holdfast.chain.signatures import AbiType, EventSignature, Parameter, parse_event
 from holdfast.chain.subscription import Decoded, Quarantined, RawLog, quarantined
@@ -127,10 +128,13 @@ class _Source:
             "escaped": escaped,
             "escaped_or_null": escaped_or_null,
             "time_text": time_text,
-            "word_value": word_value,
             "written": written,
             "unhex": bytes.fromhex,
             "number": int.from_bytes,
+            "cut_length": struct.Struct(">24sQ").unpack_from,
+            "ZERO12": bytes(12),
+            "ZERO24": bytes(24),
+            "PADDING": tuple(bytes(size) for size in range(33)),
         }
         self._topics()
         self._data()
@@ -163,74 +167,94 @@ class _Source:
             f"len(topics) != {len(indexed) + 1}", f"{self.signature} has {len(indexed)} indexed arguments"
         )
         for topic, (place, parameter) in enumerate(indexed, 1):
-            if _fits_topic(parameter.type):
-                self.body.append(f"w = unhex(topics[{topic}][2:])")
-                self._word(place, parameter, "w")
-            else:
+            if not _fits_topic(parameter.type):
                 self.body.append(f"v{place} = topics[{topic}]")
+            elif parameter.type.kind == "address":
+                self.body.append(f"t = topics[{topic}]")
+                self._refuse(f"t[:26] != {'0x' + 24 * '0'!r}", _wrong(parameter))
+                self.body.append(f"v{place} = '0x' + t[26:]")
+            elif parameter.type.kind in ("uint", "bool"):
+                self.body.append(f"v{place} = int(topics[{topic}], 16)")
+                self._check(place, parameter)
+            else:
+                self.body.append(f"v{place} = unhex(topics[{topic}][2:])")
+                self._check(place, parameter, word=True)
 
     def _data(self) -> None:
         inside = [(place, p) for place, p in enumerate(self.signature.parameters) if not p.indexed]
         self.body += ["text = log['data']", "try:", "    data = unhex(text[2:])", "except ValueError:"]
         self.body += ["    data = None"]
         self._refuse("data is None or len(data) * 2 + 2 != len(text)", "the data are not hex digits")
-        words = sum(p.type.words for _, p in inside)
+        if not inside:
+            return
         self.body.append("size = len(data)")
-        self._refuse(f"size < {32 * words}", "the data end early")
+        self._refuse(f"size < {32 * sum(p.type.words for _, p in inside)}", "the data end early")
+        self._head(inside)
+        for place, parameter in inside:
+            if parameter.type.kind in ("array", "tuple"):
+                self.names[f"read{place}"] = reader(parameter.type)
+                self.body.append(f"v{place} = read{place}(counted, o{place})")
+            elif parameter.type.dynamic:
+                self._bytes(place, parameter)
+
+    def _head(self, inside: Sequence[tuple[int, Parameter]]) -> None:
+        """Cut the fixed part into words by one call, and check those that hold values or offsets."""
+        cuts = [_cut(place, parameter.type) for place, parameter in inside]
+        self.names["cut_head"] = struct.Struct(">" + "".join(form for form, _ in cuts)).unpack_from
+        if targets := [name for _, names in cuts for name in names]:
+            self.body.append(f"{', '.join(targets)}, = cut_head(data)")
+        if any(p.type.kind in ("array", "tuple") for _, p in inside):
+            self.body.append("counted = Data(data)")
         # The same count as in composite._counted_words, for the same reason.
         head = 32 * sum(p.type.size if _sized(p.type) else 1 for _, p in inside)
         at = 0
-        if any(p.type.kind in ("array", "tuple") for _, p in inside):
-            self.body.append("counted = Data(data)")
         for place, parameter in inside:
-            start = f"{at}"
-            if parameter.type.dynamic:
-                self.body.append(f"o = number(data[{at}:{at + 32}], 'big')")
+            kind = parameter.type
+            if kind.dynamic:
                 self._refuse(
-                    f"o < {head} or o >= size", f"the offset of {parameter.name} leads out of the data"
+                    f"z{place} != ZERO24 or o{place} < {head} or o{place} > size - 32",
+                    f"the offset of {parameter.name} leads out of the data",
                 )
-                start = "o"
-            if parameter.type.kind in ("array", "tuple"):
-                self.names[f"read{place}"] = reader(parameter.type)
-                self.body.append(f"v{place} = read{place}(counted, {start})")
-            elif parameter.type.dynamic:
-                self._bytes(place, parameter)
+            elif kind.kind in ("array", "tuple"):
+                self.body.append(f"o{place} = {at}")
+            elif kind.kind == "address":
+                self._refuse(f"z{place} != ZERO12", _wrong(parameter))
+                self.body.append(f"v{place} = '0x' + v{place}.hex()")
             else:
-                self._word(place, parameter, f"data[{at}:{at + 32}]")
-            at += 32 * parameter.type.words
+                if _short(kind):
+                    self._refuse(f"z{place} != ZERO24", _wrong(parameter))
+                self._check(place, parameter, word=not _short(kind))
+            at += 32 * kind.words
 
     def _bytes(self, place: int, parameter: Parameter) -> None:
-        self._refuse("o + 32 > size", "the data end early")
-        self.body += ["b = o + 32", "n = number(data[o:b], 'big')", "e = b + n", "p = -n % 32"]
-        self._refuse("e + p > size", f"{parameter.name} is longer than the data")
-        self._refuse("p and data[e:e + p].strip(b'\\0')", f"the padding of {parameter.name} holds something")
+        self.body.append(f"z, n = cut_length(data, o{place})")
+        self.body += [f"b = o{place} + 32", "e = b + n", "p = -n & 31"]
+        self._refuse("z != ZERO24 or e + p > size", f"{parameter.name} is longer than the data")
+        self._refuse("data[e:e + p] != PADDING[p]", f"the padding of {parameter.name} holds something")
         text = parameter.type.kind == "string"
         self.body.append(f"v{place} = data[b:e]{'.decode()' if text else ''}")
 
-    def _word(self, place: int, parameter: Parameter, word: str) -> None:
-        kind = parameter.type
-        value = f"v{place}"
-        wrong = f"{parameter.name} is not {'an' if kind.kind in ('int', 'address') else 'a'} {kind}"
+    def _check(self, place: int, parameter: Parameter, *, word: bool = False) -> None:
+        """Check the range of a number, or the padding of ``bytesN``; ``word``: it is 32 bytes as yet."""
+        kind, value = parameter.type, f"v{place}"
         if kind.kind == "fixed_bytes":
-            self.body.append(f"{value} = {word}")
             if kind.size < 32:
-                self._refuse(f"{value}[{kind.size}:].strip(b'\\0')", wrong)
+                self._refuse(f"{value}[{kind.size}:] != PADDING[{32 - kind.size}]", _wrong(parameter))
                 self.body.append(f"{value} = {value}[:{kind.size}]")
             return
-        if kind.kind == "address":
-            self.body.append(f"a = {word}")
-            self._refuse("a[:12] != b'\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0'", wrong)
-            self.body.append(f"{value} = '0x' + a[12:].hex()")
-            return
-        signed = ", signed=True" if kind.kind == "int" else ""
-        self.body.append(f"{value} = number({word}, 'big'{signed})")
+        if word:
+            signed = ", signed=True" if kind.kind == "int" else ""
+            self.body.append(f"{value} = number({value}, 'big'{signed})")
         if kind.kind == "int" and kind.size < 256:
-            self._refuse(f"not {-(1 << (kind.size - 1))} <= {value} < {1 << (kind.size - 1)}", wrong)
+            limit = 1 << (kind.size - 1)
+            self._refuse(f"not {-limit} <= {value} < {limit}", _wrong(parameter))
         elif kind.kind == "bool":
-            self._refuse(f"{value} > 1", wrong)
+            self._refuse(f"{value} > 1", _wrong(parameter))
             self.body.append(f"{value} = {value} == 1")
-        elif kind.kind == "uint" and kind.size < 256:
-            self._refuse(f"{value} >> {kind.size}", wrong)
+        elif kind.kind == "uint" and kind.size not in (64, 256):
+            self._refuse(f"{value} >> {kind.size}", _wrong(parameter))
+        elif kind.kind == "uint" and kind.size == 64 and parameter.indexed:
+            self._refuse(f"{value} >> 64", _wrong(parameter))
 
     def _refuse(self, condition: str, reason: str) -> None:
         self.body += [f"if {condition}:", f"    raise Undecodable({reason!r})"]
@@ -285,6 +309,29 @@ class _Source:
 
 def _fits_topic(kind: AbiType) -> bool:
     return kind.kind not in ("bytes", "string", "array", "tuple")
+
+
+def _short(kind: AbiType) -> bool:
+    return kind.kind == "bool" or (kind.kind == "uint" and kind.size <= 64)
+
+
+def _cut(place: int, kind: AbiType) -> tuple[str, list[str]]:
+    """Return how struct cuts a parameter's words, and the names of what is cut.
+
+    Offsets and numbers of up to 64 bits are cut into 24 bytes that must be zero and a number.
+    """
+    if kind.dynamic:
+        return "24sQ", [f"z{place}", f"o{place}"]
+    if kind.kind in ("array", "tuple"):
+        return f"{32 * kind.words}x", []
+    if kind.kind == "address":
+        return "12s20s", [f"z{place}", f"v{place}"]
+    return ("24sQ", [f"z{place}", f"v{place}"]) if _short(kind) else ("32s", [f"v{place}"])
+
+
+def _wrong(parameter: Parameter) -> str:
+    kind = parameter.type
+    return f"{parameter.name} is not {'an' if kind.kind in ('int', 'address') else 'a'} {kind}"
 
 
 def _sized(kind: AbiType) -> bool:

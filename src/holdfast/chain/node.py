@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from holdfast.chain.answers import header, logs, quantity
+from holdfast.chain.computing import COMPUTING
 from holdfast.chain.errors import (
     NodeBusy,
     NodeChanged,
@@ -121,7 +122,8 @@ class Node:
         end = header(_answered(end, f"block {last}"), number=last)
         if isinstance(answer, RpcError):
             return start, end, answer
-        found = logs(answer, addresses)
+        with COMPUTING:
+            found = logs(answer, addresses)
         self._check_range(found, start, end)
         self._fill_times(found)
         return start, end, found

@@ -18,6 +18,7 @@ from typing import Any
 
 import orjson
 
+from holdfast.chain.computing import COMPUTING
 from holdfast.chain.errors import (
     NodeBusy,
     NodeNonsense,
@@ -190,7 +191,8 @@ class Rpc:
         if answer.status in (408, 413, 504):
             raise TooMuch(f"The node answers {answer.status}: the question is too large for it.")
         try:
-            content = orjson.loads(answer.body)
+            with COMPUTING:
+                content = orjson.loads(answer.body)
         except orjson.JSONDecodeError as error:
             raise self._trouble(answer) from error
         if not isinstance(content, list | dict) or (answer.status != 200 and not _is_rpc(content)):

@@ -24,6 +24,7 @@ from holdfast.chain.errors import NodeNonsense, NodeUnreachable, TooMuch
 from holdfast.errors import WrongUse
 
 CONNECT_SECONDS = 3.0
+READ_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,8 @@ class _Stream(httpcore.NetworkStream):
             return  # it is closed already
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._inner.read(max_bytes, timeout)
+        # Whatever has come at once: every read waits for its turn among Python's threads.
+        return self._inner.read(max(max_bytes, READ_BYTES), timeout)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._inner.write(buffer, timeout)
