@@ -18,7 +18,7 @@ from holdfast.migrate.command import run_with_database
 from holdfast.postgres.database import Database
 from holdfast.postgres.embedded.occupancy import default_data_dir
 from holdfast.service.presence import who_is_present
-from holdfast.settings import Settings
+from holdfast.settings import Setting, Settings, duration, durations
 from holdfast.system import Check, StatusLine, declared_settings, in_order, resolve
 from holdfast.terminal.options import CommandOptions, common_options
 from holdfast.terminal.output import emit, print_status
@@ -97,7 +97,7 @@ def _settings(settings: Settings) -> list[StatusLine]:
         except HoldfastError as error:
             lines.append(StatusLine(setting.name, error.message, "error", error.hint))
             continue
-        shown = ("(hidden)" if value else "not set") if setting.secret else _shown(value)
+        shown = ("(hidden)" if value else "not set") if setting.secret else _shown(setting, value)
         lines.append(StatusLine(setting.name, f"{shown}  ({origin})"))
     lines.extend(
         StatusLine("settings file", complaint, "error", "Correct or remove the key.")
@@ -106,10 +106,13 @@ def _settings(settings: Settings) -> list[StatusLine]:
     return lines
 
 
-def _shown(value: object) -> str:
+def _shown(setting: Setting[object], value: object) -> str:
     if value is None or value in ("", ()):
         return "not set"
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    unit = " s" if setting.parse in (duration, durations) else ""
+    return ", ".join(
+        f"{part:g}{unit}" if unit else str(part) for part in (value if isinstance(value, tuple) else (value,))
+    )
 
 
 def _server(options: CommandOptions) -> dict[str, Sequence[StatusLine]]:

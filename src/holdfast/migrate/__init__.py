@@ -7,5 +7,6 @@ ROOM = System(
     summary="Applies and undoes versioned SQL files of all systems, with one history.",
     package="holdfast.migrate",
     settings=("holdfast.migrate.settings",),
+    checks=("holdfast.migrate.checks:check",),
     commands=(Command("migrate", "holdfast.migrate.commands:migrate", "Show, apply and undo migrations."),),
 )
