@@ -11,7 +11,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg.sql import SQL
+from psycopg.conninfo import make_conninfo
+from psycopg.sql import SQL, Identifier
 
 from holdfast.errors import TryAgain
 from holdfast.postgres.database import Database
@@ -101,6 +102,30 @@ async def test_an_outage_is_told_in_time_and_ends_by_itself(
     told = [record.getMessage() for record in caplog.records]
     assert len([line for line in told if "cannot be connected to" in line]) == 1
     assert len([line for line in told if "answers again" in line]) == 1
+
+
+async def test_a_limit_on_connections_is_told_and_ends_by_itself(
+    empty_conninfo: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = Settings({"HOLDFAST_ACQUIRE_TIMEOUT": "1s", "HOLDFAST_POOL_MIN": "1"})
+    role = Identifier("held_back")
+    async with Database.open(empty_conninfo, Settings({}), min_size=1) as owner:
+        # the pool's first connection is closed before it opens others, and may still count for a moment
+        await owner.execute(SQL("CREATE ROLE {} LOGIN PASSWORD 'p' CONNECTION LIMIT 3").format(role))
+        try:
+            limited = make_conninfo(empty_conninfo, user="held_back", password="p")
+            async with Database.open(limited, settings) as database:
+                async with database.connection(), database.connection(), database.connection():
+                    with pytest.raises(Unreachable, match="too many connections"):
+                        await database.fetch(ONE)
+                assert await database.fetch(ONE) == [{"one": 1}]
+
+                async def is_told() -> bool:
+                    return "answers again" in caplog.text
+
+                await eventually(is_told)
+        finally:
+            await owner.execute(SQL("DROP ROLE {}").format(role))
 
 
 async def test_who_waits_through_an_outage_is_served_when_it_ends(empty_conninfo: str) -> None:

@@ -115,13 +115,14 @@ class Pool:
             self._reviving = asyncio.create_task(self._revive(), name=f"{pool.name} revival")
 
     async def _revive(self) -> None:
-        """Ask for a connection until one could be made: the pool connects when it is asked."""
+        """Ask for a connection until one works: the pool connects when it is asked."""
         while self._reachability.error is not None:
             began = monotonic()
             with suppress(PoolTimeout):
                 session = await self._pool.getconn(_TRY_EVERY)
                 try:
-                    await session.answers()
+                    if await session.answers():  # a limit on connections was met, and others came free
+                        self._reachability.succeeded()
                 finally:
                     await self._pool.putconn(session)
             await asyncio.sleep(max(0.0, began + _TRY_EVERY - monotonic()))

@@ -52,7 +52,7 @@ class Reachability:
         self.error: HoldfastError | None = None
 
     def succeeded(self) -> None:
-        """Note that a connection was made."""
+        """Note that a connection was made, or works."""
         if self.error is not None:
             self.error = None
             logger.warning("The database answers again (%s).", self._place)
