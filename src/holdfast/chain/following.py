@@ -166,6 +166,8 @@ class Keeper:
     async def _attempt(self) -> None:
         """Open the source and step until something goes wrong."""
         checkpoint = await self._ledger.open()
+        if not self._failures:
+            await self._teller.state("starting")
         source = await self._open(checkpoint)
         try:
             if isinstance(source, Recording) and checkpoint.position == 0:
@@ -200,6 +202,10 @@ class Keeper:
             return
         if isinstance(error, OtherChain | WrongRecording):
             retry = LONGEST_BACKOFF / 4
+        if isinstance(error, psycopg.OperationalError):
+            log.warning("Following chain %s waits for the database: %s", self._chain.chain_id, error)
+            await self._pause(min(retry, 5.0))
+            return
         if not isinstance(error, HoldfastError):
             log.error("Following chain %s failed.", self._chain.chain_id, exc_info=error)
             error = HoldfastError(
