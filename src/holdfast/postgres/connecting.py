@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
+import traceback
 from collections.abc import Mapping
 from time import monotonic
 from typing import Any, Self
@@ -57,6 +59,11 @@ class Session(AsyncConnection[DictRow]):
         except (psycopg.Error, OSError) as error:
             if reachability is not None:
                 reachability.failed(error)
+            raise
+        except asyncio.CancelledError as cancelled:
+            # The error's frames hold the half-made connection, which keeps the server waiting in its
+            # authentication (and a DROP DATABASE with it) until the garbage collector comes by.
+            traceback.clear_frames(cancelled.__traceback__)
             raise
         if reachability is not None:
             reachability.succeeded()
