@@ -18,6 +18,14 @@ fail() {
   exit 1
 }
 
+# Runs a command; only where it fails is shown what it had to say.
+quietly() {
+  told=$("$@" 2>&1 </dev/null) || {
+    printf '%s\n' "$told" | tail -n 20 >&2
+    return 1
+  }
+}
+
 ready_environment() {
   environment=$root/.venv
   is_installed "$1" && return
@@ -121,7 +129,7 @@ wait_for_turn() {
 clear_remains() {
   [ -e "$environment" ] || return 0
   if [ -f "$environment/holdfast-unfinished" ]; then
-    say "an earlier set-up was interrupted: starting it anew"
+    say "an earlier set-up did not end well: starting anew"
   elif [ -f "$environment/holdfast-installed" ]; then
     read -r earlier <"$environment/holdfast-installed" || true
     case $earlier in
@@ -150,17 +158,17 @@ has_pip() {
 
 make_environment() {
   if [ -n "$uv" ]; then
-    if "$uv" venv --quiet --allow-existing --python "${python:->=3.11}" "$environment" >&2; then
+    if quietly "$uv" venv --quiet --allow-existing --python "${python:->=3.11}" "$environment"; then
       return
     fi
     [ -n "$python" ] || fail "uv found no Python 3.11 or newer and could bring none. Install one."
     say "uv could not make the environment; trying Python itself"
   fi
   if ! has_venv && has_pip; then # pip can install into an environment from outside
-    "$python" -m venv --without-pip "$environment" >&2 || fail "Python could not make $environment."
+    quietly "$python" -m venv --without-pip "$environment" || fail "Python could not make $environment."
   else
     has_venv || bring_venv # here only where uv had failed
-    "$python" -m venv "$environment" >&2 || fail "Python could not make $environment."
+    quietly "$python" -m venv "$environment" || fail "Python could not make $environment."
   fi
 }
 
@@ -185,18 +193,12 @@ bring_venv() {
   bring_packages "$package" || fail "$package could not be installed; the lines above say why."
 }
 
-# Installs Debian's packages, as root; tells what apt-get says only where it fails.
+# Installs Debian's packages, as root.
 bring_packages() {
   say "installing Debian's $*"
-  told=$(
-    exec 2>&1 </dev/null
-    apt-cache show "$@" >/dev/null || apt-get update -qq || true # a new machine has no lists yet
-    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
-      -o DPkg::Lock::Timeout=300 "$@"
-  ) || {
-    printf '%s\n' "$told" >&2
-    return 1
-  }
+  apt-cache show "$@" >/dev/null 2>&1 || quietly apt-get update || true # a new machine has no lists yet
+  quietly env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+    -o DPkg::Lock::Timeout=300 "$@"
 }
 
 # Installs the clone so that its files are run where they stand, with the extra $1.
@@ -205,7 +207,7 @@ install_into() {
   [ "$environment" = "$root/.venv" ] || link_source
   what=.${1:+[$1]}
   if [ -n "$uv" ]; then
-    (cd "$source" && "$uv" pip install --quiet --python "$environment/bin/python" --editable "$what" >&2) &&
+    (cd "$source" && quietly "$uv" pip install --quiet --python "$environment/bin/python" --editable "$what") &&
       return
     say "uv could not install; trying pip"
   fi
@@ -217,7 +219,8 @@ install_into() {
     say "pip is missing from $environment"
     return 1
   fi
-  (cd "$source" && PIP_USER=0 "$@" install --quiet --disable-pip-version-check --no-input --editable "$what" >&2)
+  # Some set PIP_USER for all their work; in an environment it cannot be.
+  (cd "$source" && quietly env PIP_USER=0 "$@" install --quiet --no-input --editable "$what")
 }
 
 # Installing writes beside the source; where that is somebody else's, it is given links to the packages.

@@ -83,8 +83,8 @@ bring_anvil() {
     say "installing anvil $anvil_version into $folder"
     rm -rf "$folder" "$folder.unfinished"
     why="npm could not install it; its words stand above"
-    npm install --silent --ignore-scripts --include=optional --no-save --no-audit --no-fund \
-      --prefix "$folder.unfinished" "@foundry-rs/anvil@$anvil_version" </dev/null >&2 || return 1
+    quietly npm install --ignore-scripts --include=optional --no-save --no-audit --no-fund \
+      --prefix "$folder.unfinished" "@foundry-rs/anvil@$anvil_version" || return 1
     mv "$folder.unfinished" "$folder"
     why="npm has none for this machine"
     find_anvil || return 1

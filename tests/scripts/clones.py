@@ -12,7 +12,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-TOOLS = ("sh", "cat", "cp", "date", "flock", "id", "ln", "mkdir", "mv", "readlink", "rm", "rmdir", "tr")
+TOOLS = (
+    "sh",
+    "cat",
+    "cp",
+    "date",
+    "env",
+    "flock",
+    "id",
+    "ln",
+    "mkdir",
+    "mv",
+    "readlink",
+    "rm",
+    "rmdir",
+    "tail",
+    "tr",
+)
 
 PYPROJECT = """\
 [build-system]
