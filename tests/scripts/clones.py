@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -103,9 +105,10 @@ class Clone:
         }
         return {**kept, "PATH": str(self.programs), "HOME": str(self.home), "UV_OFFLINE": "1", **self.more}
 
-    def start(self, *arguments: str, script: Path | None = None) -> subprocess.Popen[str]:
-        """Start ``./holdfast`` in a process group of its own."""
-        return subprocess.Popen(
+    @contextmanager
+    def started(self, *arguments: str, script: Path | None = None) -> Iterator[subprocess.Popen[str]]:
+        """Start ``./holdfast`` in a process group of its own, which is killed where it is not at its end."""
+        process = subprocess.Popen(
             [script or self.root / "holdfast", *arguments],
             cwd="/",
             env=self.variables(),
@@ -118,10 +121,16 @@ class Clone:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
+        with process:
+            try:
+                yield process
+            finally:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
 
     def run(self, *arguments: str, script: Path | None = None) -> subprocess.CompletedProcess[str]:
         """Run ``./holdfast`` to its end."""
-        with self.start(*arguments, script=script) as process:
+        with self.started(*arguments, script=script) as process:
             output, errors = process.communicate(timeout=60)
         return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 

@@ -6,6 +6,8 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -20,10 +22,19 @@ def clone(tmp_path: Path) -> Clone:
     return make_clone(tmp_path, uv=str(UV))
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Lets what is started be interrupted: programs in the background of a shell are deaf to it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def wait_for_building(clone: Clone) -> None:
     wait_until((clone.root / "building").exists, what="the package to be built")
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("changed", [False, True], ids=["first use", "changed requirements"])
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT])
 def test_an_interrupted_set_up_is_started_anew(
@@ -34,7 +45,7 @@ def test_an_interrupted_set_up_is_started_anew(
         clone.set_version("2.0")
         (clone.root / "building").unlink()
     (clone.root / "wait").touch()
-    with clone.start() as process:
+    with clone.started() as process:
         wait_for_building(clone)
         os.killpg(process.pid, ending)
         output, _ = process.communicate(timeout=30)
@@ -48,11 +59,11 @@ def test_an_interrupted_set_up_is_started_anew(
 
 def test_what_a_killed_script_left_running_is_waited_for(clone: Clone) -> None:
     (clone.root / "wait").touch()
-    with clone.start() as first:
+    with clone.started() as first:
         wait_for_building(clone)
         first.kill()
         first.wait()
-        with clone.start() as second:
+        with clone.started() as second:
             assert second.stderr is not None
             assert "waiting for it" in second.stderr.readline()
             (clone.root / "wait").unlink()
@@ -63,10 +74,11 @@ def test_what_a_killed_script_left_running_is_waited_for(clone: Clone) -> None:
 
 def test_first_uses_at_once_set_up_once(clone: Clone) -> None:
     (clone.root / "wait").touch()
-    processes = [clone.start(str(number)) for number in range(4)]
-    wait_for_building(clone)
-    (clone.root / "wait").unlink()
-    ended = [process.communicate(timeout=60) for process in processes]
+    with ExitStack() as stack:
+        processes = [stack.enter_context(clone.started(str(number))) for number in range(4)]
+        wait_for_building(clone)
+        (clone.root / "wait").unlink()
+        ended = [process.communicate(timeout=60) for process in processes]
     assert [json.loads(output)["arguments"] for output, _ in ended] == [["0"], ["1"], ["2"], ["3"]]
     assert sum("first use: setting up" in errors for _, errors in ended) == 1
     assert [process.returncode for process in processes] == [0, 1, 2, 3]
