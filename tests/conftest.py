@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -21,6 +22,11 @@ pytest_plugins = (
     "tests.fixtures.debian",
     "tests.fixtures.pgbouncer",
 )
+
+
+def pytest_configure() -> None:
+    """Let what the tests start be interrupted: a shell's background is deaf to it, and so its children."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -277,7 +277,7 @@ async def test_those_who_wait_are_told_and_give_up_in_time(
     files = migration_files(TWO)
     await migrate_up(empty_database, files=migration_files({"a/0001_one": TWO["a/0001_one"]}))
     told: list[str] = []
-    hasty = Settings({"HOLDFAST_MIGRATE_PATIENCE": "1500ms"})
+    hasty = Settings({"HOLDFAST_MIGRATE_PATIENCE": "4s"})
     async with (
         Database.open(empty_conninfo, hasty, min_size=1) as database,
         empty_database.transaction() as other,

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -22,19 +21,10 @@ def clone(tmp_path: Path) -> Clone:
     return make_clone(tmp_path, uv=str(UV))
 
 
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """Lets what is started be interrupted: programs in the background of a shell are deaf to it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 def wait_for_building(clone: Clone) -> None:
     wait_until((clone.root / "building").exists, what="the package to be built")
 
 
-@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("changed", [False, True], ids=["first use", "changed requirements"])
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT])
 def test_an_interrupted_set_up_is_started_anew(

@@ -107,7 +107,7 @@ async def status(connection: Connection) -> Sequence[StatusLine]:
 
 
 def _line(standing: Standing) -> StatusLine:
-    value = standing.shown_state
+    value = standing.shown_state.replace("_", " ")
     if standing.last_block_number is not None:
         value += f", block {standing.last_block_number}"
         if standing.head_number is not None and not standing.at_end:

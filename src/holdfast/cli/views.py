@@ -70,7 +70,8 @@ class LiveView:
                     await self._refresh(database)
                     live.update(self._picture(), refresh=True)
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(stop.wait(), _REFRESH_SECONDS)
+                        async with asyncio.timeout(_REFRESH_SECONDS):
+                            await stop.wait()
                 await self._refresh(database)
                 live.update(self._picture(), refresh=True)
         finally:

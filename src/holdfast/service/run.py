@@ -17,6 +17,7 @@ from holdfast.postgres.database import Database
 from holdfast.postgres.endpoint import Endpoint
 from holdfast.queue.work import WorkContext
 from holdfast.service.demo import demos
+from holdfast.service.interpreter import share_interpreter
 from holdfast.service.presence import PresenceNote
 from holdfast.service.recordings import take_up_recording
 from holdfast.service.settings import STOP_WITHIN
@@ -63,6 +64,7 @@ async def run_service(plan: Plan, note: PresenceNote, view: View) -> dict[str, o
 
     SIGINT and SIGTERM end it within HOLDFAST_STOP_WITHIN seconds and a little more.
     """
+    share_interpreter()
     stop = asyncio.Event()
     with _stopped_by_signals(stop):
         async with Database.open(plan.endpoint, plan.settings, application_name="holdfast") as database:
@@ -138,7 +140,8 @@ async def _stop_when_done(context: WorkContext) -> None:
         if await pending(context.database) == 0:
             context.stop.set()
         with suppress(TimeoutError):
-            await asyncio.wait_for(context.stop.wait(), _ASK_WHETHER_DONE)
+            async with asyncio.timeout(_ASK_WHETHER_DONE):
+                await context.stop.wait()
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 
 from holdfast.errors import HoldfastError, WrongUse
 from holdfast.queue.backoff import backoff_seconds
@@ -64,12 +65,6 @@ async def _keep_running(worker: Worker, context: WorkContext) -> None:
                 "worker.failed", worker=worker.name, error=type(error).__name__, hint="See the log."
             )
         failures = 1 if loop.time() - began > _CALM_AFTER else failures + 1
-        await _stopped_within(context.stop, backoff_seconds(failures, base=0.5, cap=30.0))
-
-
-async def _stopped_within(stop: asyncio.Event, seconds: float) -> bool:
-    try:
-        await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
-        return False
-    return True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(backoff_seconds(failures, base=0.5, cap=30.0)):
+                await context.stop.wait()

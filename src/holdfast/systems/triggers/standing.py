@@ -10,6 +10,7 @@ from holdfast.system import Connection, StatusLine
 
 _STATEMENTS = Statements("holdfast.systems.triggers", "standing.sql")
 _LATE_SECONDS = 60.0
+_COUNTED = 100_000  # beyond this a status line does not wait for an exact count
 
 
 async def totals(connection: Connection) -> Mapping[str, object]:
@@ -49,14 +50,14 @@ async def status(connection: Connection) -> list[StatusLine]:
         ),
         StatusLine(
             "events",
-            f"about {newest['estimate']}, the newest of {newest['newest']:%Y-%m-%d %H:%M:%S}Z"
+            f"{_how_many(newest)}, the newest of {newest['newest']:%Y-%m-%d %H:%M:%S}Z"
             if newest["newest"]
             else "none yet",
         ),
         StatusLine(
             "deliveries",
-            f"{waiting['queued']} queued, {waiting['sending']} being sent, "
-            f"{waiting['retrying']} to be retried"
+            f"{_at_most(made['sent'])} sent within a day, {waiting['queued']} queued, "
+            f"{waiting['sending']} being sent, {waiting['retrying']} to be retried"
             + (f", the oldest due for {waiting['oldest']:.0f} s" if late else ""),
             "warning" if late else "ok",
             "No worker delivers, or receivers are slow: see GET /triggers/action-results." if late else "",
@@ -68,6 +69,16 @@ async def status(connection: Connection) -> list[StatusLine]:
             "GET /triggers/action-results?status=failed says why." if made["dead"] else "",
         ),
     ]
+
+
+def _how_many(newest: Mapping[str, Any]) -> str:
+    if newest["few"] <= _COUNTED:
+        return str(newest["few"])
+    return f"about {max(newest['few'], newest['estimate'])}"
+
+
+def _at_most(counted: int) -> str:
+    return f"more than {_COUNTED}" if counted > _COUNTED else str(counted)
 
 
 async def _one(connection: Connection, name: str) -> dict[str, Any]:

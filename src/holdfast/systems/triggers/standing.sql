@@ -30,15 +30,18 @@ SELECT count(*) FILTER (WHERE status = 'queued') AS queued,
     WHERE status IN ('queued', 'sending', 'retrying')
 
 -- name: ended_lately
--- purpose: Count the deliveries that died within a day, and the registries and enabled triggers.
-SELECT (SELECT count(*) FROM triggers.action_jobs
+-- purpose: Count the deliveries that were sent and that died within a day, and the registries and enabled triggers.
+SELECT (SELECT count(*) FROM (SELECT FROM triggers.action_jobs
+            WHERE status = 'succeeded' AND finished_at > now() - INTERVAL '1 day' LIMIT 100001) AS lately) AS sent,
+       (SELECT count(*) FROM triggers.action_jobs
             WHERE status = 'dead' AND finished_at > now() - INTERVAL '1 day') AS dead,
        (SELECT count(*) FROM triggers.registries) AS registries,
        (SELECT count(*) FROM triggers.triggers WHERE enabled) AS triggers
 
 -- name: newest
--- purpose: Estimate how many events there are, and find the newest canonical one's time.
-SELECT (SELECT coalesce(sum(greatest(part.reltuples::BIGINT, pg_stat_get_live_tuples(part.oid), 0)), 0)::BIGINT
+-- purpose: Count events exactly while they are few, else estimate; find the newest one's time.
+SELECT (SELECT count(*) FROM (SELECT FROM triggers.events LIMIT 100001) AS few) AS few,
+       (SELECT coalesce(sum(greatest(part.reltuples::BIGINT, pg_stat_get_live_tuples(part.oid), 0)), 0)::BIGINT
             FROM pg_catalog.pg_inherits AS tie
             JOIN pg_catalog.pg_class AS part ON part.oid = tie.inhrelid
             WHERE tie.inhparent = 'triggers.events'::regclass) AS estimate,

@@ -37,6 +37,7 @@ async def deliver(context: WorkContext) -> None:
         batch=settings.get(BATCH),
         concurrency=settings.get(CONCURRENCY),
         lease_seconds=settings.get(LEASE),
+        bury_exhausted=False,  # an interruption is not the receiver's failure: it must not bury a delivery
     )
     endings = Endings(context.database)
     async with Sender.from_settings(settings) as sender:
