@@ -21,17 +21,14 @@ from holdfast.postgres.embedded.descriptors import close_in_children, keep_in_ch
 # Runs a server. Prints its process id. SIGTERM asks it for a fast shutdown, SIGQUIT for an immediate
 # one; both go by this guard because the guard's id cannot be taken over by another process while its
 # owner has not waited for it. After the owner's death: fast, then immediate, then killed. A signal is
-# repeated, because a server that has just been started does not heed one yet.
+# repeated, because a server that has just been started does not heed one yet. The watcher begins before
+# the traps are set: a signal that came to it before it had dropped them would be lost, and waited for.
 _SERVER = """
 unset HOLDFAST_GUARD
 exec 3<&0 </dev/null
 "$@" 3<&- >&2 &
 server=$!
-trap '' PIPE
-trap 'told=1; kill -INT "$server"' TERM INT HUP
-trap 'told=1; kill -QUIT "$server"' QUIT
 (
-  trap - TERM INT HUP QUIT
   exec >&2
   read -r ignored <&3
   step() { n=0; while [ "$n" -lt "$2" ] && kill -"$1" "$server" 2>/dev/null; do
@@ -39,6 +36,9 @@ trap 'told=1; kill -QUIT "$server"' QUIT
   step INT 100; step QUIT 60; step KILL 50
 ) &
 watcher=$!
+trap '' PIPE
+trap 'told=1; kill -INT "$server"' TERM INT HUP
+trap 'told=1; kill -QUIT "$server"' QUIT
 exec 3<&-
 echo "$server"
 exec >&2
