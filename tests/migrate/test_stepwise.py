@@ -9,10 +9,11 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from holdfast.migrate import turn
+from holdfast.migrate import history, turn
 from holdfast.migrate.engine import Done, migrate_down, migrate_up, status
 from holdfast.migrate.errors import MigrationFailed
 from holdfast.postgres.database import Database, Row
+from holdfast.settings import Settings
 from tests.fixtures.migrations import migration_files
 
 BASE = "-- UP\nCREATE TABLE public.t (x INT);\n-- DOWN\nDROP TABLE public.t;\n"
@@ -135,6 +136,35 @@ async def test_several_at_once_run_each_statement_once(base: Database) -> None:
     done = await asyncio.gather(*(migrate_up(base, files=FILES) for _ in range(5)))
     assert [ids(each) for each in done if each] == [["a/0002 up"]]
     assert await contents(base) == [1, 2]
+
+
+async def test_who_saw_it_under_way_does_not_do_it_again(base: Database, empty_conninfo: str) -> None:
+    """What it saw as interrupted is through when its turn comes: the history has changed, if by no row."""
+    told = asyncio.Event()
+    patient = Settings({"HOLDFAST_MIGRATE_LOCK_TIMEOUT": "1m"})
+    async with Database.open(empty_conninfo, patient, min_size=1) as first, asyncio.TaskGroup() as tasks:
+        async with base.transaction() as other:
+            await other.execute("LOCK TABLE public.t")
+            works = tasks.create_task(migrate_up(first, files=FILES))
+            async with asyncio.timeout(10):
+                while await state(base) != "interrupted":
+                    await asyncio.sleep(0.02)
+            waits = tasks.create_task(migrate_up(base, files=FILES, tell=lambda _: told.set()))
+            async with asyncio.timeout(10):
+                await told.wait()
+    assert (ids(works.result()), ids(waits.result())) == (["a/0002 up"], [])
+    assert await contents(base) == [1, 2]
+
+
+async def test_whoever_read_the_history_in_the_middle_sees_that_it_went_on(base: Database) -> None:
+    """Or it would run the statements again that the other process has ended meanwhile."""
+    migration = FILES.of("a")[-1]
+    async with base.transaction() as connection:
+        await history.begin_steps(connection, migration, "up")
+    async with base.connection() as connection:
+        in_the_middle = await history.read_mark(connection)
+        await migrate_up(base, files=FILES)
+        assert await history.read_mark(connection) != in_the_middle
 
 
 @pytest.mark.parametrize("note", ["start_step", "finish_step", "end_steps", "forget_steps"])

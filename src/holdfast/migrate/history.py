@@ -52,15 +52,20 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Changes whenever a migration is applied or undone."""
+    """Changes whenever a migration is begun, applied or undone.
+
+    Who read the history while another process was in the middle of a file sees that it is through.
+    """
 
     count: int
     newest: int
+    unfinished: int
 
     @classmethod
     def of(cls, history: Sequence[Applied]) -> Mark:
         """Return the mark of a history that was read."""
-        return cls(len(history), max((row.position for row in history), default=0))
+        unfinished = sum(row.outcome != "applied" for row in history)
+        return cls(len(history), max((row.position for row in history), default=0), unfinished)
 
 
 @cache

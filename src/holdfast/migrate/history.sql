@@ -61,8 +61,10 @@ FROM holdfast.migrations
 ORDER BY position;
 
 -- name: mark
--- A mark that changes whenever a migration is applied or undone.
-SELECT count(*) AS count, coalesce(max(position), 0) AS newest FROM holdfast.migrations;
+-- A mark that changes whenever a migration is begun, applied or undone.
+SELECT count(*) AS count, coalesce(max(position), 0) AS newest,
+       count(*) FILTER (WHERE outcome <> 'applied') AS unfinished
+FROM holdfast.migrations;
 
 -- name: record
 -- Writes a migration's row; it commits with what the migration does.
