@@ -142,16 +142,18 @@ async def test_who_saw_it_under_way_does_not_do_it_again(base: Database, empty_c
     """What it saw as interrupted is through when its turn comes: the history has changed, if by no row."""
     told = asyncio.Event()
     patient = Settings({"HOLDFAST_MIGRATE_LOCK_TIMEOUT": "1m"})
-    async with Database.open(empty_conninfo, patient, min_size=1) as first, asyncio.TaskGroup() as tasks:
-        async with base.transaction() as other:
-            await other.execute("LOCK TABLE public.t")
-            works = tasks.create_task(migrate_up(first, files=FILES))
-            async with asyncio.timeout(10):
-                while await state(base) != "interrupted":
-                    await asyncio.sleep(0.02)
-            waits = tasks.create_task(migrate_up(base, files=FILES, tell=lambda _: told.set()))
-            async with asyncio.timeout(10):
-                await told.wait()
+    async with (
+        Database.open(empty_conninfo, patient, min_size=1) as first,
+        asyncio.TaskGroup() as tasks,
+        base.transaction() as other,
+        asyncio.timeout(20),
+    ):
+        await other.execute("LOCK TABLE public.t")
+        works = tasks.create_task(migrate_up(first, files=FILES))
+        while await state(base) != "interrupted":  # noqa: ASYNC110  only the database knows it
+            await asyncio.sleep(0.02)
+        waits = tasks.create_task(migrate_up(base, files=FILES, tell=lambda _: told.set()))
+        await told.wait()
     assert (ids(works.result()), ids(waits.result())) == (["a/0002 up"], [])
     assert await contents(base) == [1, 2]
 
