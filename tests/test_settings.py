@@ -113,7 +113,7 @@ def test_an_unknown_key_is_told_with_the_nearest_known_one() -> None:
         ({}, False),
         ({"NODE_ENV": "production"}, True),
         ({"HOLDFAST_ENV": "production"}, True),
-        ({"HOLDFAST_ENV": "development", "NODE_ENV": "production"}, False),
+        ({"HOLDFAST_ENV": "development", "NODE_ENV": "production"}, True),
     ],
 )
 def test_production_is_said_by_either_variable(environment: dict[str, str], production: bool) -> None:

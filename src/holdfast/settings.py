@@ -31,6 +31,14 @@ def integer(value: str) -> int:
     return int(value)
 
 
+def port(value: str) -> int:
+    """Read a port; 0 is any free one."""
+    number = int(value)
+    if not 0 <= number <= 65535:
+        raise ValueError(value)
+    return number
+
+
 def boolean(value: str) -> bool:
     """Read yes or no: ``true/false``, ``1/0``, ``yes/no``, ``on/off``."""
     known = {
@@ -75,6 +83,7 @@ def path(value: str) -> Path:
 _KINDS: dict[Callable[[str], object], str] = {
     text: "text",
     integer: "a whole number",
+    port: "a port from 0 to 65535",
     boolean: "true or false",
     path: "a path",
     duration: "a duration such as 250ms, 3s or 5m",
@@ -301,13 +310,11 @@ ENVIRONMENT = Setting(
     "environment",
     text,
     "development",
-    "production requires TLS to a server that is not embedded or local; NODE_ENV where this is not set.",
+    "production (here or in NODE_ENV) requires TLS to a server that is not embedded or local.",
     choices=("development", "test", "production"),
 )
 
 
 def is_production(settings: Settings) -> bool:
-    """Tell whether HOLDFAST_ENV (or, where that is not set, NODE_ENV) says production."""
-    if settings.origin(ENVIRONMENT) == "default":
-        return settings.environment("NODE_ENV") == "production"
-    return settings.get(ENVIRONMENT) == "production"
+    """Tell whether HOLDFAST_ENV or NODE_ENV says production: one is enough, so that neither can undo it."""
+    return settings.get(ENVIRONMENT) == "production" or settings.environment("NODE_ENV") == "production"

@@ -110,3 +110,44 @@ def test_psql_hands_on_its_exit_code_and_refuses_an_unknown_system(holdfast: Hol
 
 def test_down_where_nothing_runs(holdfast: HoldfastCommands) -> None:
     assert holdfast.json("down") == {"stopped": None}
+
+
+def test_wrong_use_is_json_under_json(holdfast: HoldfastCommands) -> None:
+    for arguments in (("users", "create", "--json"), ("nonsense", "--json"), ("up", "--port", "x", "--json")):
+        ended = holdfast.run(*arguments)
+        assert (ended.returncode, json.loads(ended.stderr)["error"]) == (2, "wrong_use")
+        assert ended.stdout == ""
+
+
+def test_a_folder_with_other_files_is_refused_and_left_as_it_was(holdfast: HoldfastCommands) -> None:
+    holdfast.data_dir.mkdir()
+    holdfast.data_dir.chmod(0o755)
+    (holdfast.data_dir / "mine").write_text("mine", encoding="utf-8")
+    for command in ("status", "up"):
+        ended = holdfast.run(command, "--json")
+        assert ended.returncode == 1
+        assert "not Holdfast's" in json.loads(ended.stderr)["message"]
+    assert holdfast.data_dir.stat().st_mode & 0o777 == 0o755
+    assert [entry.name for entry in holdfast.data_dir.iterdir()] == ["mine"]
+
+
+def test_an_empty_data_directory_option_is_not_the_current_folder(holdfast: HoldfastCommands) -> None:
+    ended = holdfast.run("status", "--data-dir", "")
+    assert ended.returncode == 2
+    assert "--data-dir" in ended.stderr
+
+
+def test_up_looks_at_every_setting_before_it_starts_anything(holdfast: HoldfastCommands) -> None:
+    assert holdfast.run("up", HOLDFAST_API_PORT="99999").returncode == 2
+    holdfast.data_dir.parent.joinpath("holdfast.toml").write_text("[web]\nprot = 3\n", encoding="utf-8")
+    ended = holdfast.run("up")
+    assert ended.returncode == 2
+    assert "web.prot is not a setting; did you mean web.port?" in ended.stderr
+    assert not holdfast.data_dir.exists()
+
+
+def test_doctor_says_who_named_the_server(holdfast: HoldfastCommands) -> None:
+    told = json.loads(holdfast.run("doctor", "--json").stdout)
+    assert told["server"] == [
+        {"name": "named by", "value": f"embedded in {holdfast.data_dir}", "state": "ok", "hint": ""}
+    ]

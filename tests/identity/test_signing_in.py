@@ -43,6 +43,8 @@ async def test_the_form_of_oauth_signs_in_too(api: Api) -> None:
     client = await api.anonymous()
     form = {"grant_type": "password", "username": "ada", "password": PASSWORD, "scope": ""}
     assert (await client.post("/auth/token", data=form)).status_code == 200
+    without_grant = {name: form[name] for name in ("username", "password")}  # as the README prints it
+    assert (await client.post("/auth/token", data=without_grant)).status_code == 200
     for changed in ({"grant_type": "client_credentials"}, {"username": ""}, {"password": "wrong"}):
         response = await client.post("/auth/token", data={**form, **changed})
         assert response.status_code == (401 if "password" in changed else 422)

@@ -264,6 +264,7 @@ def test_a_cluster_of_another_major_version_is_refused_with_a_way_out(tmp_path: 
 
 
 def test_a_folder_that_is_no_cluster_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "owner.lock").touch()
     (tmp_path / "postgres").mkdir()
     (tmp_path / "postgres" / "letters.txt").write_text("mine")
     with pytest.raises(DataDirectoryUnusable, match="no PostgreSQL cluster"):

@@ -211,3 +211,14 @@ async def test_however_often_it_is_asked_the_database_is_asked_once_a_second(dat
     check = ReadinessCheck(database, 5.0)
     found = await asyncio.gather(*(check() for _ in range(50)))
     assert len({id(each) for each in found}) == 1
+
+
+async def test_a_method_that_a_path_does_not_take_is_told_those_that_it_takes(api: Api) -> None:
+    client = await api.anonymous()
+    for method, path, allowed in (
+        ("PUT", "/triggers", "GET, POST"),
+        ("PUT", "/triggers/some-id", "DELETE, GET, PATCH"),
+        ("GET", "/auth/token", "POST"),
+    ):
+        answer = await client.request(method, path)
+        assert (answer.status_code, answer.headers["allow"]) == (405, allowed), path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 import socket
@@ -51,13 +52,13 @@ def doctor(options: CommandOptions) -> None:
 
 
 def _machine(data_dir: Path) -> list[StatusLine]:
-    existing = next(folder for folder in (data_dir, *data_dir.parents) if folder.exists())
+    existing = next(folder for folder in (data_dir, *data_dir.parents) if os.path.exists(folder))
     free = shutil.disk_usage(existing).free
     return [
         StatusLine("holdfast", __version__),
         StatusLine("python", f"{platform.python_version()} at {sys.executable}"),
         StatusLine("system", f"{platform.system()} {platform.machine()}"),
-        StatusLine("data directory", f"{data_dir}{'' if data_dir.exists() else ' (not made yet)'}"),
+        StatusLine("data directory", f"{data_dir}{'' if existing == data_dir else ' (not made yet)'}"),
         StatusLine(
             "disk",
             f"{free / _GIGABYTE:.1f} GB free",
@@ -117,7 +118,9 @@ def _shown(setting: Setting[object], value: object) -> str:
 
 def _server(options: CommandOptions) -> dict[str, Sequence[StatusLine]]:
     async def look(database: Database) -> dict[str, Sequence[StatusLine]]:
-        found: dict[str, Sequence[StatusLine]] = {}
+        found: dict[str, Sequence[StatusLine]] = {
+            "server": [StatusLine("named by", database.endpoint.origin)]
+        }
         async with database.connection() as connection:
             for system in in_order():
                 checks: list[Check] = [resolve(path) for path in system.checks]

@@ -13,7 +13,7 @@ import click
 
 from holdfast import __version__
 from holdfast.cli.commands import ComposedGroup
-from holdfast.errors import HoldfastError
+from holdfast.errors import HoldfastError, WrongUse
 
 
 @click.group(cls=ComposedGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -35,23 +35,29 @@ def _run(arguments: list[str]) -> int:
     try:
         code = cli.main(arguments, prog_name="holdfast", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
-        return error.exit_code
+        if "--json" not in arguments:
+            error.show()
+            return error.exit_code
+        return _print(WrongUse(error.format_message(), hint="--help describes the command."), arguments)
     except click.Abort:
         click.echo("Nothing was done.", err=True)
         return 1
     except KeyboardInterrupt:
         return 130
     except HoldfastError as error:
-        from holdfast.terminal.output import print_error  # noqa: PLC0415  only failures need it
-
-        print_error(error, json_form="--json" in arguments)
-        return error.exit_code
+        return _print(error, arguments)
     except BrokenPipeError:
         sys.stderr.close()  # who read our output has gone; the interpreter would complain at its end
         return 1
     except Exception:  # the edge of the process: what nobody foresaw is logged whole
         logging.getLogger("holdfast").exception("holdfast %s failed unexpectedly", " ".join(arguments[:1]))
-        click.echo("error: this is a fault in Holdfast; please report it with the lines above.", err=True)
-        return 1
+        fault = HoldfastError("This is a fault in Holdfast.", hint="Please report it with the lines above.")
+        return _print(fault, arguments)
     return code if isinstance(code, int) else 0
+
+
+def _print(error: HoldfastError, arguments: list[str]) -> int:
+    from holdfast.terminal.output import print_error  # noqa: PLC0415  only failures need it
+
+    print_error(error, json_form="--json" in arguments)
+    return error.exit_code

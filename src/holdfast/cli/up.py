@@ -10,10 +10,13 @@ from pathlib import Path
 import click
 
 from holdfast.cli.views import JsonLines, LiveView, summary_rows
+from holdfast.errors import WrongUse
 from holdfast.postgres.embedded.occupancy import default_data_dir
 from holdfast.postgres.reach import reach
 from holdfast.service.presence import present
 from holdfast.service.run import Plan, View, run_service
+from holdfast.settings import Settings
+from holdfast.system import declared_settings
 from holdfast.terminal.options import CommandOptions, common_options
 from holdfast.terminal.output import emit, print_table
 from holdfast.web.settings import API_PORT
@@ -46,6 +49,7 @@ def up(
     settings = (
         options.settings if port is None else options.settings.with_overrides({API_PORT.name: str(port)})
     )
+    _check(settings)
     data_dir = _data_dir(options, demo=demo)
     as_lines = options.json or not sys.stdout.isatty()
     view: View = JsonLines() if as_lines else LiveView("Holdfast demo" if demo else "Holdfast")
@@ -66,6 +70,16 @@ def up(
     if exit_when_done:
         lines = CommandOptions(options.settings, options.data_dir, json=as_lines)
         emit(lines, totals, lambda: print_table(("what", "total"), summary_rows(totals)))
+
+
+def _check(settings: Settings) -> None:
+    """Look at every setting before anything is started. Raises ``WrongUse``."""
+    declared = declared_settings()
+    complaints = settings.unknown_keys(declared)
+    if complaints:
+        raise WrongUse(f"{complaints[0]}.", hint="Correct or remove the key; docs/settings.md lists all.")
+    for setting in declared:
+        settings.get(setting)
 
 
 def _data_dir(options: CommandOptions, *, demo: bool) -> Path:

@@ -21,7 +21,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
-from starlette.routing import Match
+from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from holdfast.errors import HoldfastError, WrongUse
@@ -183,11 +183,13 @@ async def _tell_of_router(request: Request, error: Exception) -> Response:
 
 
 def _allowed(request: Request) -> list[str]:
-    """Return every method that some route takes at the request's path."""
-    methods: set[str] = set()
-    for route in request.app.routes:
-        match, _ = route.matches(request.scope)
-        if match is not Match.NONE:
+    """Return the methods that the request's path takes, as the OpenAPI document tells them."""
+    paths = request.app.openapi()["paths"]
+    asked = request.url.path
+    templates = [asked] if asked in paths else [path for path in paths if compile_path(path)[0].match(asked)]
+    methods = {method.upper() for template in templates for method in paths[template]}
+    for route in request.app.routes:  # those that the document leaves out, such as itself
+        if getattr(route, "path", None) == asked:
             methods.update(getattr(route, "methods", None) or ())
     return sorted(methods)
 

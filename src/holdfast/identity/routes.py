@@ -33,9 +33,9 @@ class Credentials(BaseModel):
 
 
 class PasswordGrant(BaseModel):
-    """The form of OAuth 2's password grant (RFC 6749, 4.3.2); other members of it are not read."""
+    """The form of OAuth 2's password grant (RFC 6749, 4.3.2), whose ``grant_type`` may be left out."""
 
-    grant_type: Literal["password"]
+    grant_type: Literal["password"] = "password"
     username: _Name
     password: _Password
 

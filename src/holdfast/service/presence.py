@@ -15,6 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from holdfast.errors import Conflict
+from holdfast.postgres.embedded.errors import DataDirectoryUnusable
+from holdfast.postgres.embedded.layout import DataDirectory
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def present(data_dir: Path, *, started: str, demo: bool) -> Iterator[PresenceNot
 
     Raises ``Conflict`` that says what runs already and where.
     """
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    DataDirectory.prepare(data_dir)
     descriptor = os.open(data_dir / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
@@ -72,6 +74,11 @@ def who_is_present(data_dir: Path) -> Presence | None:
         descriptor = os.open(data_dir / "up.lock", os.O_RDWR | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise DataDirectoryUnusable(
+            f"The data directory {data_dir} cannot be used: {error.strerror}.",
+            hint="Name another one with --data-dir or HOLDFAST_DATA_DIR.",
+        ) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -33,13 +33,15 @@ def common_options(function: Function) -> Function:
 
     @click.option(
         "--data-dir",
-        type=click.Path(file_okay=False, path_type=Path),
+        metavar="DIRECTORY",
         help="Folder of the embedded server, its keys and locks (HOLDFAST_DATA_DIR).",
     )
     @click.option("--json", "as_json", is_flag=True, help="Print data as JSON on stdout; never ask.")
     @functools.wraps(function)
-    def command(*arguments: Any, data_dir: Path | None, as_json: bool, **options: Any) -> Any:
-        overrides = {} if data_dir is None else {DATA_DIR.name: str(data_dir)}
+    def command(*arguments: Any, data_dir: str | None, as_json: bool, **options: Any) -> Any:
+        if data_dir == "":  # or an unset variable of a script would make it the current folder
+            raise click.BadParameter("it is empty; name a folder", param_hint="--data-dir")
+        overrides = {} if data_dir is None else {DATA_DIR.name: data_dir}
         settings = Settings.load(overrides=overrides)
         start_logging(settings)
         common = CommandOptions(settings=settings, data_dir=settings.get(DATA_DIR), json=as_json)

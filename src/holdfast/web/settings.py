@@ -1,6 +1,6 @@
 """Settings of the HTTP API."""
 
-from holdfast.settings import Setting, duration, integer, listing, text
+from holdfast.settings import Setting, duration, integer, listing, port, text
 
 API_HOST = Setting(
     "HOLDFAST_API_HOST",
@@ -14,7 +14,7 @@ API_PORT = Setting(
     "HOLDFAST_API_PORT",
     "web",
     "port",
-    integer,
+    port,
     3000,
     "The port that the API listens on; 0 picks a free one.",
 )

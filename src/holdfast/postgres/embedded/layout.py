@@ -69,8 +69,8 @@ class DataDirectory:
         data = cls(path.absolute())
         try:
             data.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            ours = data.owner_lock.exists() or not any(data.root.iterdir())
-            if ours and data.root.stat().st_mode & 0o077:
+            data.refuse_foreign()
+            if data.root.stat().st_mode & 0o077:
                 data.root.chmod(0o700)
             data.log.parent.mkdir(mode=0o700, exist_ok=True)
             data.give_to_owner(data.log.parent)
@@ -81,6 +81,19 @@ class DataDirectory:
                 f"The data directory {data.root} cannot be used: {error.strerror}.", hint=_HINT
             ) from error
         return data
+
+    def refuse_foreign(self) -> None:
+        """Refuse a folder that holds something and no trace of Holdfast: its permissions are not ours to set.
+
+        Raises ``DataDirectoryUnusable``.
+        """
+        found = {entry.name for entry in self.root.iterdir()}
+        cluster = (self.root / "postgres" / "PG_VERSION").exists()
+        if found - {"log"} and not found & {"owner.lock", "up.lock"} and not cluster:
+            raise DataDirectoryUnusable(
+                f"{self.root} holds files that are not Holdfast's.",
+                hint=f"Name a folder of its own, such as --data-dir {self.root / 'holdfast'}.",
+            )
 
     def open_private(self, path: Path, flags: int) -> int:
         """Open (and make, mode 0600) a file of this directory; return its descriptor."""
