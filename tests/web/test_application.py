@@ -164,7 +164,8 @@ async def test_a_part_that_is_not_well_fails_nothing(
     database: Database, declaring: Callable[..., None], caplog: pytest.LogCaptureFixture
 ) -> None:
     async def lags(connection: Connection) -> list[StatusLine]:
-        return [StatusLine("chain 1", "1,000 blocks behind", "warning", "Wait.")]
+        well = StatusLine("users", "5 active")
+        return [well, StatusLine("chain 1", "1,000 blocks behind", "warning", "Wait.")]
 
     async def breaks(connection: Connection) -> list[StatusLine]:
         await connection.execute("SELECT 1 / 0")
@@ -180,6 +181,7 @@ async def test_a_part_that_is_not_well_fails_nothing(
     told = {name: line for name, line in found.details if name in {"lagging", "breaking"}}
     assert told["lagging"].value == "1,000 blocks behind"
     assert told["breaking"].state == "error"
+    assert all(line.state != "ok" for _, line in found.details), "how much there is, is not for everybody"
 
 
 async def test_a_database_without_migrations_is_not_ready(empty_database: Database, tmp_path: Path) -> None:

@@ -85,13 +85,14 @@ def _newer(entry: Entry) -> StatusLine:
 
 
 async def _details(connection: Connection) -> list[tuple[str, StatusLine]]:
+    """Return what is not as it should be; what is well stays inside, since anybody may ask."""
     found: list[tuple[str, StatusLine]] = []
     for system in in_order():
         if not system.status:
             continue
         tell: Status = resolve(system.status)
         try:
-            found += [(system.name, line) for line in await tell(connection)]
+            found += [(system.name, line) for line in await tell(connection) if line.state != "ok"]
         except (HoldfastError, psycopg.Error) as error:
             logger.warning("%s cannot say how it stands: %s", system.name, error)
             found.append((system.name, StatusLine("status", "unknown", "error", "See the server's log.")))
