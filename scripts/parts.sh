@@ -70,10 +70,23 @@ stop_clusters() {
   echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.d/holdfast.conf
 }
 
-# anvil from npm, whose package for this machine holds the program itself.
+# anvil from npm: the package for this machine, which holds the program itself. (The package that would
+# choose it leaves it out, without a word, where it finds Node.js too old; the program needs none.)
 bring_anvil() {
+  case $(uname -s)-$(uname -m) in
+  Linux-x86_64) machine=linux-amd64 ;;
+  Linux-aarch64) machine=linux-arm64 ;;
+  Darwin-x86_64) machine=darwin-amd64 ;;
+  Darwin-arm64) machine=darwin-arm64 ;;
+  *)
+    why="npm has none for this machine"
+    return 1
+    ;;
+  esac
   folder=$parts/anvil-$anvil_version
-  if ! find_anvil; then
+  package=@foundry-rs/anvil-$machine
+  HOLDFAST_TEST_ANVIL=$folder/node_modules/$package/bin/anvil
+  if [ ! -x "$HOLDFAST_TEST_ANVIL" ]; then
     if ! command -v npm >/dev/null; then
       why="npm is not installed, and only root on Debian can install it here"
       [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null || return 1
@@ -83,19 +96,9 @@ bring_anvil() {
     say "installing anvil $anvil_version into $folder"
     rm -rf "$folder" "$folder.unfinished"
     why="npm could not install it; its words stand above"
-    quietly npm install --ignore-scripts --include=optional --no-save --no-audit --no-fund \
-      --prefix "$folder.unfinished" "@foundry-rs/anvil@$anvil_version" || return 1
+    quietly npm install --ignore-scripts --no-save --no-audit --no-fund \
+      --prefix "$folder.unfinished" "$package@$anvil_version" || return 1
     mv "$folder.unfinished" "$folder"
-    why="npm has none for this machine"
-    find_anvil || return 1
   fi
   export HOLDFAST_TEST_ANVIL
-}
-
-find_anvil() {
-  for HOLDFAST_TEST_ANVIL in "$folder"/node_modules/@foundry-rs/anvil-*/bin/anvil; do
-    [ ! -x "$HOLDFAST_TEST_ANVIL" ] || return 0
-  done
-  unset HOLDFAST_TEST_ANVIL
-  return 1
 }
