@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -137,7 +138,7 @@ class Clone:
     def set_version(self, version: str) -> None:
         """Change pyproject.toml as a later revision would."""
         file = self.root / "pyproject.toml"
-        file.write_text(file.read_text().replace('version = "1.0"', f'version = "{version}"'))
+        file.write_text(re.sub(r'(?m)^version = ".*"', f'version = "{version}"', file.read_text()))
 
 
 def make_clone(folder: Path, *, python: str | None = sys.executable, uv: str | None = None) -> Clone:

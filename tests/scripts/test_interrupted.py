@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
+import subprocess
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -94,3 +96,19 @@ def test_a_failed_change_keeps_what_was_installed(clone: Clone) -> None:
     (clone.root / "pyproject.toml").write_text(original)
     back = clone.run()
     assert (json.loads(back.stdout)["version"], back.stderr) == ("1.0", "")
+
+
+@pytest.mark.parametrize(
+    "rounds", [pytest.param(8, id="short"), pytest.param(200, id="long", marks=pytest.mark.long)]
+)
+def test_kills_at_any_moment_leave_nothing_broken(clone: Clone, rounds: int) -> None:
+    """After each kill the environment is either whole and used at once, or made anew by the next use."""
+    moments = random.Random(rounds)  # noqa: S311  the same moments at every run
+    for number in range(rounds):
+        with clone.started("x") as process, suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=moments.uniform(0, 0.6))
+        if moments.random() < 0.3:
+            clone.set_version(f"2.{number}")
+    whole = clone.run("x")
+    assert json.loads(whole.stdout)["version"] in (clone.root / "pyproject.toml").read_text()
+    assert (clone.run("x").stderr, whole.returncode) == ("", 0)
