@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -30,7 +29,7 @@ from holdfast.errors import HoldfastError
 from holdfast.postgres.leases import LeaseHeld, hold_lease
 from holdfast.postgres.listener import Listener
 from holdfast.postgres.statements import Statements
-from holdfast.queue.work import WorkContext
+from holdfast.queue.work import WorkContext, stopped_within
 from holdfast.system import in_order, resolve
 
 log = logging.getLogger(__name__)
@@ -219,10 +218,7 @@ class Keeper:
         await self._pause(retry)
 
     async def _pause(self, seconds: float) -> None:
-        # Not wait_for: on Python 3.11 it can lose a cancellation that comes together with the event.
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._stop.wait()
+        await stopped_within(self._stop, seconds)
 
     async def _open(self, checkpoint: Checkpoint) -> Source:
         loop = asyncio.get_running_loop()

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from psycopg import Error as DatabaseError
 
 from holdfast.errors import HoldfastError
 from holdfast.postgres.database import Database
+from holdfast.queue.work import stopped_within
 from holdfast.service.sums import status_lines
 from holdfast.system import State, StatusLine
 from holdfast.terminal.output import as_json
@@ -69,9 +69,7 @@ class LiveView:
                 while not stop.is_set():
                     await self._refresh(database)
                     live.update(self._picture(), refresh=True)
-                    with suppress(TimeoutError):
-                        async with asyncio.timeout(_REFRESH_SECONDS):
-                            await stop.wait()
+                    await stopped_within(stop, _REFRESH_SECONDS)
                 await self._refresh(database)
                 live.update(self._picture(), refresh=True)
         finally:

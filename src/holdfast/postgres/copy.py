@@ -84,11 +84,14 @@ async def copy_missing(
     table: Composable,
     columns: Sequence[str],
     chunks: Iterable[bytes] | AsyncIterable[bytes],
+    *,
+    key: Sequence[str] = (),
 ) -> int:
     """Write the rows, in COPY's text format, that no unique key of the table has yet.
 
-    They go through a temporary table, so the connection must be in a transaction: raises ``WrongUse``
-    where it is not. Returns how many rows were inserted.
+    With ``key`` only that unique key may have them: a row that another one refuses is an error. They go
+    through a temporary table, so the connection must be in a transaction: raises ``WrongUse`` where it
+    is not. Returns how many rows were inserted.
     """
     if connection.info.transaction_status != TransactionStatus.INTRANS:
         raise WrongUse(
@@ -104,8 +107,8 @@ async def copy_missing(
     )
     await copy_text(connection, copy_statement(_STAGED, columns), chunks)
     inserted = await connection.execute(
-        SQL("INSERT INTO {} ({}) SELECT {} FROM {} ON CONFLICT DO NOTHING").format(
-            table, names, names, _STAGED
+        SQL("INSERT INTO {} ({}) SELECT {} FROM {} ON CONFLICT {} DO NOTHING").format(
+            table, names, names, _STAGED, SQL("({})").format(_columns(key)) if key else SQL("")
         ),
         prepare=False,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -66,3 +67,14 @@ class JobHandler(Protocol):
 
     async def __call__(self, context: WorkContext, job: Job, /) -> None:
         """Do the job; may be cancelled at any await, when the service stops or the lease is lost."""
+
+
+async def stopped_within(stop: asyncio.Event, seconds: float) -> bool:
+    """Wait for a stop, for ``seconds`` at most; tell whether it has come.
+
+    Not wait_for: on Python 3.11 it can lose a cancellation that comes together with the event.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    return stop.is_set()

@@ -7,7 +7,7 @@ import signal
 import socket
 import uuid
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -15,7 +15,7 @@ from typing import Protocol
 from holdfast.migrate.engine import migrate_up
 from holdfast.postgres.database import Database
 from holdfast.postgres.endpoint import Endpoint
-from holdfast.queue.work import WorkContext
+from holdfast.queue.work import WorkContext, stopped_within
 from holdfast.service.demo import demos
 from holdfast.service.interpreter import share_interpreter
 from holdfast.service.presence import PresenceNote
@@ -139,9 +139,7 @@ async def _stop_when_done(context: WorkContext) -> None:
     while not context.stop.is_set():
         if await pending(context.database) == 0:
             context.stop.set()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_ASK_WHETHER_DONE):
-                await context.stop.wait()
+        await stopped_within(context.stop, _ASK_WHETHER_DONE)
 
 
 @contextmanager

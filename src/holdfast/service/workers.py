@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from contextlib import suppress
 
 from holdfast.errors import HoldfastError, WrongUse
 from holdfast.queue.backoff import backoff_seconds
-from holdfast.queue.work import Work, WorkContext
+from holdfast.queue.work import Work, WorkContext, stopped_within
 from holdfast.service.settings import ROLES
 from holdfast.settings import Settings
 from holdfast.system import Worker, in_order, resolve
@@ -65,6 +64,4 @@ async def _keep_running(worker: Worker, context: WorkContext) -> None:
                 "worker.failed", worker=worker.name, error=type(error).__name__, hint="See the log."
             )
         failures = 1 if loop.time() - began > _CALM_AFTER else failures + 1
-        with suppress(TimeoutError):
-            async with asyncio.timeout(backoff_seconds(failures, base=0.5, cap=30.0)):
-                await context.stop.wait()
+        await stopped_within(context.stop, backoff_seconds(failures, base=0.5, cap=30.0))

@@ -3,29 +3,6 @@
 -- cannot-prepare: COPY
 COPY triggers.events ({columns}) FROM STDIN
 
--- name: make_staging
--- purpose: Make a place for rows of which some may already be stored.
--- cannot-prepare: DDL
-CREATE TEMPORARY TABLE triggers_staged_events ON COMMIT DROP AS
-    SELECT {columns} FROM triggers.events WITH NO DATA
-
--- name: copy_staged
--- purpose: Fill the place for rows of which some may already be stored.
--- cannot-prepare: COPY
-COPY triggers_staged_events ({columns}) FROM STDIN
-
--- name: store_staged
--- purpose: Store the rows that are not there yet.
--- cannot-prepare: the staging table exists only in the transaction
-INSERT INTO triggers.events ({columns})
-    SELECT {columns} FROM triggers_staged_events
-    ON CONFLICT (chain_id, block_hash, log_index, block_time) DO NOTHING
-
--- name: drop_staging
--- purpose: Let another span of the same transaction make its own place.
--- cannot-prepare: DDL
-DROP TABLE triggers_staged_events
-
 -- name: retract
 -- purpose: Mark the events of blocks that are no longer canonical.
 UPDATE triggers.events

@@ -11,7 +11,7 @@ from psycopg import sql
 
 from holdfast.chain.decoding import decode_logs
 from holdfast.chain.subscription import Decoded, Header, RawLog, Span, Watch
-from holdfast.postgres.copy import copy_text
+from holdfast.postgres.copy import copy_missing, copy_text
 from holdfast.postgres.statements import Statements
 from holdfast.system import Connection
 from holdfast.systems.triggers import SYSTEM
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from holdfast.postgres.database import Database
 
 _STATEMENTS = Statements("holdfast.systems.triggers.events", "events.sql")
+_EVENTS = sql.Identifier("triggers", "events")
+_KEY = ("chain_id", "block_hash", "log_index", "block_time")
 _COLUMNS = sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
 
 
@@ -54,9 +56,9 @@ class RegistryEvents:
             return 0
         chunks = [part.rows for part in decoded if part.rows]
         if span.replay:
-            stored = await _store_missing(connection, chunks)
+            stored = await copy_missing(connection, _EVENTS, COLUMNS, chunks, key=_KEY)
         else:
-            await copy_text(connection, _statement("copy_events"), chunks)
+            await copy_text(connection, _STATEMENTS["copy_events"].format(columns=_COLUMNS), chunks)
             stored = sum(part.count for part in decoded)
         if stored:
             await match(connection, Batch(span.chain_id, span.first_block, span.last_block, *times))
@@ -87,18 +89,6 @@ class RegistryEvents:
                     restored=where["hashes"],
                 ),
             )
-
-
-async def _store_missing(connection: Connection, chunks: Sequence[bytes]) -> int:
-    await connection.execute(_statement("make_staging"))
-    await copy_text(connection, _statement("copy_staged"), chunks)
-    stored = await connection.execute(_statement("store_staged"))
-    await connection.execute(_statement("drop_staging"))
-    return stored.rowcount
-
-
-def _statement(name: str) -> sql.Composed:
-    return _STATEMENTS[name].format(columns=_COLUMNS)
 
 
 def _times(decoded: Sequence[Decoded]) -> tuple[datetime, datetime] | None:
