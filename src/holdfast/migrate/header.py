@@ -12,12 +12,15 @@ from holdfast.migrate.errors import malformed
 from holdfast.settings import duration
 
 _LINE = re.compile(r"--\s*([A-Za-z][A-Za-z-]*)\s*(?::\s*(.*?))?\s*")
-_REFERENCE = re.compile(r"([a-z][a-z0-9_]*)/(\d{4})")
+_REFERENCE = re.compile(r"([a-z][a-z0-9_]*)/(\d{4,18})")
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class MigrationId:
-    """Which migration: its system and its number within it; written ``system/NNNN``."""
+    """Which migration: its system and its number within it; written ``system/NNNN``.
+
+    Folders of other tools may number by time (``20260101120000``): a number has up to 18 digits.
+    """
 
     system: str
     number: int

@@ -7,32 +7,21 @@ from collections.abc import Sequence
 import click
 
 from holdfast.migrate import engine
-from holdfast.migrate.command import run_with_database
+from holdfast.migrate.commands.asked import Asked, migrate_options
 from holdfast.migrate.engine import Done
 from holdfast.migrate.header import MigrationId
 from holdfast.migrate.plan import Entry, problems
 from holdfast.postgres.database import Database
-from holdfast.terminal.options import CommandOptions, common_options
 from holdfast.terminal.output import confirm, emit, note, print_table
 
-_system = click.option("--system", "systems", multiple=True, help="Only this system (may be repeated).")
 
-
-@click.group()
-def migrate() -> None:
-    """Show, apply and undo migrations of all systems."""
-
-
-@migrate.command("status")
-@_system
-@common_options
-def status(options: CommandOptions, *, systems: tuple[str, ...]) -> None:
+@click.command("status")
+@migrate_options
+def status(asked: Asked) -> None:
     """Show each migration: whether it is applied, when, by whom, how long it took."""
-    entries = run_with_database(
-        options,
-        lambda database: engine.status(database, systems or None),
-        purpose="migrate status",
-        migrated=False,
+    entries = asked.run(
+        lambda database: engine.status(database, asked.systems or None, files=asked.all_files),
+        purpose="status",
     )
 
     def render() -> None:
@@ -44,7 +33,7 @@ def status(options: CommandOptions, *, systems: tuple[str, ...]) -> None:
         for what, hint in problems(entries):
             note(f"{what}.\n  {hint}")
 
-    emit(options, [_fields(entry) for entry in entries], render)
+    emit(asked.options, [_fields(entry) for entry in entries], render)
 
 
 def _cells(entry: Entry) -> Sequence[object]:
@@ -70,52 +59,46 @@ def _fields(entry: Entry) -> dict[str, object]:
     }
 
 
-@migrate.command("up")
-@_system
-@common_options
-def up(options: CommandOptions, *, systems: tuple[str, ...]) -> None:
+@click.command("up")
+@migrate_options
+def up(asked: Asked) -> None:
     """Apply everything that is not applied yet; any number of processes may do so at once."""
 
     async def work(database: Database) -> list[Done]:
-        return await engine.migrate_up(database, systems or None, tell=note)
+        return await engine.migrate_up(database, asked.systems or None, tell=note, files=asked.all_files)
 
-    done = run_with_database(options, work, purpose="migrate up", migrated=False)
-    emit(options, _done_fields(done), lambda: _print_done(done, "Everything is applied already."))
+    done = asked.run(work, purpose="up")
+    emit(asked.options, _done_fields(done), lambda: _print_done(done, "Everything is applied already."))
 
 
-@migrate.command("down")
-@click.option("--system", required=True, help="Whose newest migrations to undo.")
+@click.command("down")
 @click.option("--steps", type=click.IntRange(min=1), default=1, show_default=True, help="How many.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@common_options
-def down(options: CommandOptions, *, system: str, steps: int, yes: bool) -> None:
+@migrate_options
+def down(asked: Asked, *, steps: int, yes: bool) -> None:
     """Undo a system's newest migration, or several. What their tables hold is lost."""
+    system = asked.one_system
 
     async def work(database: Database) -> list[Done]:
-        return await engine.migrate_down(database, system, steps, tell=note)
+        return await engine.migrate_down(database, system, steps, tell=note, files=asked.all_files)
 
     what = "the newest migration" if steps == 1 else f"the newest {steps} migrations"
-    confirm(options, f"Undo {what} of {system}, with what their tables hold?", yes=yes)
-    done = run_with_database(options, work, purpose="migrate down", migrated=False)
-    emit(options, _done_fields(done), lambda: _print_done(done, f"Nothing of {system} is applied."))
+    confirm(asked.options, f"Undo {what} of {system}, with what their tables hold?", yes=yes)
+    done = asked.run(work, purpose="down")
+    emit(asked.options, _done_fields(done), lambda: _print_done(done, f"Nothing of {system} is applied."))
 
 
-@migrate.command("accept")
+@click.command("accept")
 @click.argument("migration", metavar="SYSTEM/NNNN")
-@common_options
-def accept(options: CommandOptions, *, migration: str) -> None:
+@migrate_options
+def accept(asked: Asked, *, migration: str) -> None:
     """Take the file of an applied migration as it stands now for the one that was applied.
 
     For an edit that does not alter what it does, such as a comment.
     """
     which = MigrationId.read(migration)
-    run_with_database(
-        options,
-        lambda database: engine.accept(database, which),
-        purpose="migrate accept",
-        migrated=False,
-    )
-    emit(options, {"accepted": str(which)}, lambda: click.echo(f"accepted  {which}"))
+    asked.run(lambda database: engine.accept(database, which, files=asked.all_files), purpose="accept")
+    emit(asked.options, {"accepted": str(which)}, lambda: click.echo(f"accepted  {which}"))
 
 
 def _done_fields(done: Sequence[Done]) -> list[dict[str, object]]:
