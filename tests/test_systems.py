@@ -67,6 +67,11 @@ def test_functions_meet_their_protocols(system: System) -> None:
         function = resolve(path)
         assert _is_asynchronous(function), path
         assert _accepts(function, count), path
+    for path in system.generates:
+        for name, count in {"generate": 2, "mirror": 3}.items():
+            method = getattr(resolve(path), name)
+            assert _is_asynchronous(method), path
+            assert _accepts(method, count), path
     if system.demo:
         assert _accepts(resolve(system.demo), 3)
 

@@ -108,6 +108,7 @@ class System:
     handlers: tuple[Handler, ...] = ()
     subscriptions: tuple[str, ...] = ()
     partitions: tuple[Partitioned, ...] = ()
+    generates: tuple[str, ...] = ()
     checks: tuple[str, ...] = ()
     status: str = ""
     totals: str = ""
@@ -141,6 +142,22 @@ class Check(Protocol):
 
     async def __call__(self, connection: Connection, settings: Settings, /) -> Sequence[StatusLine]:
         """Return what was found, red with a hint where something must be done."""
+
+
+class Generator(Protocol):
+    """Makes in the database what a room generates from what systems declare (``System.generates``).
+
+    ``systems`` are those whose migrations have just been applied; a generator looks at what they declare.
+    """
+
+    async def generate(self, connection: Connection, systems: Sequence[System], /) -> None:
+        """Bring what is generated up to date, in a migration's transaction; again changes nothing."""
+
+    async def mirror(self, live: Connection, throwaway: Connection, systems: Sequence[System], /) -> None:
+        """Make on a freshly built database what depends on the rows that the live one has had.
+
+        What is not as it would be generated is not mirrored: drift is to find it.
+        """
 
 
 class Totals(Protocol):

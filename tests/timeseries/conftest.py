@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import LiteralString
 
 import pytest
 import pytest_asyncio
@@ -13,7 +14,7 @@ from holdfast.settings import Settings
 from holdfast.system import Partitioned
 
 DAILY = Partitioned("ts.events", "block_time", "1 day", ahead=1)
-_TABLE = """
+TABLE: LiteralString = """
 CREATE SCHEMA ts;
 CREATE TABLE ts.events (
     id BIGINT GENERATED ALWAYS AS IDENTITY,
@@ -43,5 +44,5 @@ def events_conninfo(request: pytest.FixtureRequest) -> str:
 async def events(events_conninfo: str, settings: Settings) -> AsyncIterator[Database]:
     """A database with the table ``ts.events``, which has no partition yet."""
     async with Database.open(events_conninfo, settings, min_size=1) as database:
-        await database.execute(sql.SQL(_TABLE))
+        await database.execute(sql.SQL(TABLE))
         yield database

@@ -6,4 +6,5 @@ ROOM = System(
     name="timeseries",
     summary="Makes partitions by time before rows need them, and drops those that have expired.",
     package="holdfast.timeseries",
+    generates=("holdfast.timeseries.generating:PARTITIONS",),
 )

@@ -24,6 +24,7 @@ from holdfast.timeseries import catalogue, memory
 from holdfast.timeseries.catalogue import Parent, Partition
 from holdfast.timeseries.errors import NameTaken, NonsenseTime, TableBusy, TooManyPartitions
 from holdfast.timeseries.steps import Steps
+from holdfast.timeseries.truncate_triggers import copy_truncate_triggers
 
 AT_ONCE = 1000
 _A_TRANSACTION = 20
@@ -179,14 +180,10 @@ async def _make_locked(
     existing = await catalogue.read_partitions(connection, partitioned, wanted[0][0], wanted[-1][1])
     made = []
     for lower, upper in gaps(iter(wanted), existing):
-        name = partition_name(parent.name, lower, whole_days=_whole_days(steps))
-        await _create(connection, partitioned, parent, name, (lower, upper))
+        name = partition_name(parent.name, lower, whole_days=steps.whole_days)
+        await create_partition(connection, partitioned, parent, name, (lower, upper))
         made.append(name)
     return made
-
-
-def _whole_days(steps: Steps) -> bool:
-    return steps.fixed is None or steps.fixed % timedelta(days=1) == timedelta(0)
 
 
 def partition_name(table: str, lower: datetime, *, whole_days: bool) -> str:
@@ -207,9 +204,10 @@ def partition_name(table: str, lower: datetime, *, whole_days: bool) -> str:
     return name
 
 
-async def _create(
+async def create_partition(
     connection: Connection, partitioned: Partitioned, parent: Parent, name: str, bounds: Gap
 ) -> None:
+    """Make one partition like its parent and attach it. Raises ``NameTaken`` where a table has the name."""
     partition = parent.beside(name)
     try:
         async with connection.transaction():
@@ -234,20 +232,4 @@ async def _create(
             parent.identifier, partition, *(sql.Literal(bound.astimezone(UTC)) for bound in bounds)
         )
     )
-    await _copy_truncate_triggers(connection, partitioned, parent, name)
-
-
-async def _copy_truncate_triggers(
-    connection: Connection, partitioned: Partitioned, parent: Parent, name: str
-) -> None:
-    """Give the partition its parent's TRUNCATE triggers: only row triggers are cloned by PostgreSQL."""
-    parameters = {"table": partitioned.table, "schema": parent.schema, "partition": name}
-    for trigger in await catalogue.read(connection, "truncate_triggers", parameters):
-        await connection.execute(sql.SQL(trigger["statement"]))
-        how = {"A": "ENABLE ALWAYS", "R": "ENABLE REPLICA", "D": "DISABLE"}.get(trigger["enabled"])
-        if how is not None:
-            await connection.execute(
-                sql.SQL("ALTER TABLE {} {} TRIGGER {}").format(
-                    parent.beside(name), sql.SQL(how), sql.Identifier(trigger["name"])
-                )
-            )
+    await copy_truncate_triggers(connection, partitioned, parent, name)

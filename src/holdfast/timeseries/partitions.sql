@@ -37,6 +37,38 @@ FROM pg_catalog.pg_trigger AS trigger
 WHERE trigger.tgrelid = to_regclass(%(table)s) AND NOT trigger.tgisinternal AND trigger.tgtype & 32 <> 0
 ORDER BY trigger.tgname;
 
+-- name: stale_truncate_triggers
+-- The TRUNCATE triggers by which partitions differ from their parent: `gone` from it, or not as it has them.
+WITH parents AS (
+    SELECT trigger.tgname, trigger.tgenabled,
+           regexp_replace(pg_get_triggerdef(trigger.oid), ' ON .* FOR EACH STATEMENT', '') AS says
+    FROM pg_catalog.pg_trigger AS trigger
+    WHERE trigger.tgrelid = to_regclass(%(table)s) AND NOT trigger.tgisinternal AND trigger.tgtype & 32 <> 0
+), partitions AS (
+    SELECT class.oid, class.relname
+    FROM pg_catalog.pg_inherits AS inherits
+    JOIN pg_catalog.pg_class AS class ON class.oid = inherits.inhrelid
+    WHERE inherits.inhparent = to_regclass(%(table)s) AND class.relkind = 'r'
+), theirs AS (
+    SELECT partitions.relname, trigger.tgname, trigger.tgenabled,
+           regexp_replace(pg_get_triggerdef(trigger.oid), ' ON .* FOR EACH STATEMENT', '') AS says
+    FROM partitions
+    JOIN pg_catalog.pg_trigger AS trigger
+        ON trigger.tgrelid = partitions.oid AND NOT trigger.tgisinternal AND trigger.tgtype & 32 <> 0
+)
+SELECT relname AS partition, theirs.tgname AS trigger, true AS stands
+FROM theirs
+LEFT JOIN parents USING (tgname)
+WHERE (theirs.says, theirs.tgenabled) IS DISTINCT FROM (parents.says, parents.tgenabled)
+UNION ALL
+SELECT partitions.relname, parents.tgname, false
+FROM partitions
+CROSS JOIN parents
+WHERE NOT EXISTS (
+    SELECT FROM theirs WHERE theirs.relname = partitions.relname AND theirs.tgname = parents.tgname
+)
+ORDER BY 1, 2;
+
 -- name: abandoned
 -- Tables that were taken off a partitioned table to be dropped, and then were not.
 SELECT class.relname AS name

@@ -44,6 +44,11 @@ class Steps:
             return cls(count * _FIXED[unit], 0)
         return cls(None, count * _MONTHS[unit])
 
+    @property
+    def whole_days(self) -> bool:
+        """Whether every step begins at midnight."""
+        return self.fixed is None or self.fixed % timedelta(days=1) == timedelta(0)
+
     def start(self, time: datetime) -> datetime:
         """Return the start (UTC) of the step that holds a time."""
         time = time.astimezone(UTC)
