@@ -301,3 +301,32 @@ async def test_the_history_takes_only_known_outcomes(empty_database: Database) -
     await migrate_up(empty_database, files=migration_files(TWO))
     with pytest.raises(psycopg.errors.CheckViolation):
         await rows(empty_database, "UPDATE holdfast.migrations SET outcome = 'dirty'")
+
+
+async def test_up_to_a_file_applies_it_and_what_it_needs(empty_database: Database) -> None:
+    contents = {**TWO, "a/0003_three": table("public.three"), "b/0001_other": table("public.other")}
+    contents["a/0002_two"] = "-- depends: b/0001\n" + contents["a/0002_two"]
+    contents["b/0002_more"] = table("public.more")
+    files = migration_files(contents)
+    done = await migrate_up(empty_database, to=MigrationId("a", 2), files=files)
+    assert sorted(ids(done)) == ["a/0001", "a/0002", "b/0001"]
+    assert await migrate_up(empty_database, to=MigrationId("a", 1), files=files) == []
+    with pytest.raises(NotFound, match="a/0009"):
+        await migrate_up(empty_database, to=MigrationId("a", 9), files=files)
+
+
+async def test_places_are_told_in_order_and_an_error_there_undoes_the_file(empty_database: Database) -> None:
+    two_statements = "-- UP\nCREATE TABLE public.t (x INT);\nINSERT INTO public.t VALUES (1);\n-- DOWN\nDROP TABLE public.t;\n"
+    files = migration_files({"a/0001_t": two_statements})
+    places: list[str] = []
+
+    async def stop_before_commit(place: str) -> None:
+        places.append(place)
+        if place == "before commit":
+            raise RuntimeError(place)
+
+    with pytest.raises(RuntimeError, match="before commit"):
+        await migrate_up(empty_database, files=files, at=stop_before_commit)
+    assert places == ["before 1", "after 1", "before 2", "after 2", "before commit"]
+    assert await states(empty_database, files) == {"a/0001": "pending"}
+    assert await tables(empty_database) == []

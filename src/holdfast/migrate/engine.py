@@ -13,7 +13,7 @@ from holdfast.migrate.files import Migration
 from holdfast.migrate.header import MigrationId
 from holdfast.migrate.history import Applied, Direction, Mark
 from holdfast.migrate.plan import Entry, Files
-from holdfast.migrate.running import Run, run, statements_of
+from holdfast.migrate.running import At, Run, run, statements_of
 from holdfast.migrate.settings import LOCK_TIMEOUT, PATIENCE
 from holdfast.migrate.turn import Tell, Turn
 from holdfast.postgres.database import Database
@@ -72,28 +72,34 @@ async def migrate_up(
     database: Database,
     systems: Sequence[str] | None = None,
     *,
+    to: MigrationId | None = None,
     tell: Tell = _to_log,
     files: Files | None = None,
+    at: At | None = None,
 ) -> list[Done]:
     """Apply everything that is not applied yet, in order, and return what was.
 
     Any number of processes may do so at once: one works, the others wait, and all return when the
-    database is current. ``systems`` limits it to the named ones and what they depend on. Raises
+    database is current. ``systems`` limits it to the named ones and what they depend on, ``to`` to
+    one file, those before it in its system, and what they need. ``at``: see ``Run``. Raises
     ``MigrationsDisagree`` before anything is done, ``MigrationFailed`` with file and line (what was
-    applied before it stays applied), ``StillLocked``.
+    applied before it stays applied), ``StillLocked``, ``NotFound`` for a ``to`` that is no file.
     """
     wanted = (plan.declared_files() if files is None else files).only(systems)
+    limit = None if to is None else wanted.up_to(to)
     done: list[Done] = []
     turn = Turn(database.settings.get(PATIENCE), tell)
     async with database.direct() as connection:
         await history.ensure_history(connection)
-        prepared = _run(database, connection, turn)
-        while todo := _to_do(wanted, rows := await history.read_history(connection)):
+        prepared = _run(database, connection, turn, at)
+        while todo := _to_do(wanted, rows := await history.read_history(connection), limit):
             await _work(prepared, todo, Mark.of(rows), done)
     return done
 
 
-def _to_do(files: Files, rows: Sequence[Applied]) -> list[tuple[Migration, Direction]]:
+def _to_do(
+    files: Files, rows: Sequence[Applied], limit: frozenset[MigrationId] | None = None
+) -> list[tuple[Migration, Direction]]:
     """Return what is to be run; an undoing that was cut off is ended before its file is applied again."""
     entries = plan.compare(files, rows)
     plan.check(entries)
@@ -101,15 +107,17 @@ def _to_do(files: Files, rows: Sequence[Applied]) -> list[tuple[Migration, Direc
     for entry in entries:
         if entry.migration is None or entry.state not in ("pending", "interrupted"):
             continue
+        if limit is not None and entry.id not in limit:
+            continue
         if entry.applied is not None and entry.applied.outcome == "undoing":
             todo.append((entry.migration, "down"))
         todo.append((entry.migration, "up"))
     return todo
 
 
-def _run(database: Database, connection: Connection, turn: Turn) -> Run:
+def _run(database: Database, connection: Connection, turn: Turn, at: At | None) -> Run:
     settings = database.settings
-    return Run(database, connection, turn, settings.get(LOCK_TIMEOUT), settings.get(PATIENCE))
+    return Run(database, connection, turn, settings.get(LOCK_TIMEOUT), settings.get(PATIENCE), at)
 
 
 async def _work(
@@ -155,6 +163,7 @@ async def migrate_down(
     *,
     tell: Tell = _to_log,
     files: Files | None = None,
+    at: At | None = None,
 ) -> list[Done]:
     """Undo the newest ``steps`` migrations of a system, newest first, and return them.
 
@@ -172,7 +181,7 @@ async def migrate_down(
     async with database.direct() as connection:
         if not await history.history_exists(connection):
             return done
-        prepared = _run(database, connection, turn)
+        prepared = _run(database, connection, turn, at)
         while len(done) < steps:
             rows = await history.read_history(connection)
             todo = _to_undo(everything, rows, system, steps - len(done))

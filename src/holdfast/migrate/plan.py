@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-from holdfast.errors import WrongUse
+from holdfast.errors import NotFound, WrongUse
 from holdfast.migrate.errors import MalformedMigration, MigrationsDisagree
 from holdfast.migrate.files import Migration, migrations_of
 from holdfast.migrate.header import MigrationId
@@ -59,6 +59,24 @@ class Files:
             {name: system for name, system in self.systems.items() if name in wanted},
             tuple(migration for migration in self.ordered if migration.id.system in wanted),
         )
+
+    def up_to(self, last: MigrationId) -> frozenset[MigrationId]:
+        """Return a file, those before it in its system, and all that they need.
+
+        Raises ``NotFound`` where there is no such file.
+        """
+        known = {migration.id: migration for migration in self.ordered}
+        if last not in known:
+            raise NotFound(f"There is no migration {last}.", hint="See: holdfast migrate status")
+        found = {system: self.of(system) for system in self.systems}
+        reached: set[MigrationId] = set()
+        queue = [known[last]]
+        while queue:
+            migration = queue.pop()
+            if migration.id not in reached:
+                reached.add(migration.id)
+                queue += _needed(migration, self.systems, found, known)
+        return frozenset(reached)
 
 
 def unknown_system(name: str, systems: Iterable[str]) -> WrongUse:

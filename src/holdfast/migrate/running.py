@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,6 +24,7 @@ from holdfast.postgres.database import Database
 from holdfast.system import Connection
 
 Outcome = Literal["done", "busy", "overtaken"]
+At = Callable[[str], Awaitable[None] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +46,26 @@ _LONGEST_PAUSE = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a migration is run with: times in seconds."""
+    """What a migration is run with: times in seconds.
+
+    ``at`` is called (and awaited, where that can be) at each place of a migration, for a proof: with
+    ``before N`` and ``after N`` (N: the statement's number, from 1; after it, its effect is not yet
+    committed unless it runs on its own), ``started N`` (it runs on its own and is recorded as begun),
+    ``noted N`` (files without a transaction: it is committed and recorded), and ``before commit`` (the row of the history is written, nothing of it committed).
+    """
 
     database: Database
     connection: Connection
     turn: Turn
     lock_timeout: float
     patience: float
+    at: At | None = None
+
+    async def reach(self, place: str) -> None:
+        """Tell ``at`` that a place is reached."""
+        told = self.at(place) if self.at is not None else None
+        if told is not None:
+            await told
 
 
 def statements_of(migration: Migration, direction: Direction) -> Sequence[SqlStatement]:
@@ -108,15 +122,19 @@ async def _whole(run: Run, migration: Migration, direction: Direction, mark: Mar
         if await history.read_mark(connection) != mark:
             return Result("overtaken", mark)
         await _prepare(run, migration)
-        for statement in statements_of(migration, direction):
+        for number, statement in enumerate(statements_of(migration, direction), start=1):
+            await run.reach(f"before {number}")
             await _execute(connection, migration, statement)
+            await run.reach(f"after {number}")
         await connection.execute("RESET ALL; RESET ROLE", prepare=False)
         duration_ms = round((time.monotonic() - began) * 1000)
         if direction == "up":
             await history.record(connection, migration, duration_ms)
         else:
             await history.remove(connection, migration)
-        return Result("done", await history.read_mark(connection), duration_ms)
+        mark = await history.read_mark(connection)
+        await run.reach("before commit")
+        return Result("done", mark, duration_ms)
 
 
 async def _prepare(run: Run, migration: Migration) -> None:
@@ -200,7 +218,9 @@ async def _stepwise(run: Run, migration: Migration, direction: Direction, mark: 
                 await history.end_steps(connection, migration, duration_ms)
             else:
                 await history.remove(connection, migration)
-            return Result("done", await history.read_mark(connection), duration_ms)
+            mark = await history.read_mark(connection)
+            await run.reach("before commit")
+            return Result("done", mark, duration_ms)
 
 
 def _checksum(statement: SqlStatement) -> str:
@@ -228,13 +248,16 @@ async def _step(run: Run, migration: Migration, direction: Direction, number: in
         async with connection.transaction():
             await run.turn.confirm(connection)
             await _prepare(run, migration)
+            await run.reach(f"before {number}")
             await _execute(connection, migration, statement, changed=done)
+            await run.reach(f"after {number}")
             await connection.execute("RESET ALL; RESET ROLE", prepare=False)
             await history.note_step(
                 connection, migration, direction, number, _checksum(statement), finished=True
             )
     except _NEEDS_ITS_OWN:
         await _step_on_its_own(run, migration, direction, number, statement, done=done, resumed=resumed)
+    await run.reach(f"noted {number}")
 
 
 async def _step_on_its_own(
@@ -249,6 +272,7 @@ async def _step_on_its_own(
 ) -> None:
     connection = run.connection
     await _note(run, migration, direction, number, statement, finished=False)
+    await run.reach(f"started {number}")
     if not (resumed and await already_done(connection, statement)):
         await drop_broken_index(connection, statement)
         # What is done CONCURRENTLY waits for old transactions without being in anybody's way.
@@ -256,6 +280,7 @@ async def _step_on_its_own(
         await connection.execute(_limits("SET", wait), prepare=False)
         await _execute(connection, migration, statement, changed=done)
         await connection.execute("RESET ALL", prepare=False)
+    await run.reach(f"after {number}")
     await _note(run, migration, direction, number, statement, finished=True)
 
 
