@@ -97,7 +97,7 @@ def test_plain_comments_may_stand_above(comment: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["1_x.sql", "0000_x.sql", "00001_x.sql", "0001.sql", "0001_X.sql", "0001-x.sql"]
+    "name", ["1_x.sql", "0000_x.sql", "01_x.sql", "0001.sql", "0001_X.sql", "0001-x.sql"]
 )
 def test_wrong_file_names_are_refused(name: str) -> None:
     with pytest.raises(MalformedMigration, match=r"NNNN_words\.sql"):
