@@ -1,6 +1,6 @@
 """Settings of migrations."""
 
-from holdfast.settings import Setting, duration
+from holdfast.settings import Setting, boolean, duration
 
 LOCK_TIMEOUT = Setting(
     "HOLDFAST_MIGRATE_LOCK_TIMEOUT",
@@ -17,4 +17,12 @@ PATIENCE = Setting(
     duration,
     600.0,
     "How long a migration is tried again where others hold its locks, or another process migrates.",
+)
+REQUIRE_PROOF = Setting(
+    "HOLDFAST_MIGRATE_REQUIRE_PROOF",
+    "migrate",
+    "require_proof",
+    boolean,
+    False,
+    "Whether `migrate up` refuses files whose certificate is missing, stale or of another server version.",
 )
