@@ -51,7 +51,8 @@ class Run:
     ``at`` is called (and awaited, where that can be) at each place of a migration, for a proof: with
     ``before N`` and ``after N`` (N: the statement's number, from 1; after it, its effect is not yet
     committed unless it runs on its own), ``started N`` (it runs on its own and is recorded as begun),
-    ``noted N`` (files without a transaction: it is committed and recorded), and ``before commit`` (the row of the history is written, nothing of it committed).
+    ``noted N`` (files without a transaction: it is committed and recorded), and ``before commit`` (the
+    row of the history is written, nothing of it committed).
     """
 
     database: Database
