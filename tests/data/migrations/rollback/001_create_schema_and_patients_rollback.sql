@@ -1,0 +1,6 @@
+BEGIN;
+
+DROP TABLE IF EXISTS clinic.patients;
+DROP SCHEMA IF EXISTS clinic;
+
+COMMIT;

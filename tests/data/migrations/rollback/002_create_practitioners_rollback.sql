@@ -1,0 +1,2 @@
+DROP TABLE IF EXISTS clinic.practitioners;
+DROP TYPE IF EXISTS clinic.profession;

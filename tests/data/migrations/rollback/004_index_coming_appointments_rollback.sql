@@ -1,0 +1,1 @@
+DROP INDEX CONCURRENTLY clinic.idx_appointments_coming;

@@ -1,0 +1,2 @@
+DROP TABLE IF EXISTS parcels;
+DROP TYPE IF EXISTS parcel_status;
