@@ -164,7 +164,7 @@ async def _execute(
     try:
         await connection.execute(sql.SQL(statement.text), prepare=False)
     except _STEP_BACK as error:
-        raise _LockedOut(f"{migration.file}:{statement.line}", error) from error
+        raise _LockedOut(f"{migration.file_of(statement)}:{statement.line}", error) from error
     except _NEEDS_ITS_OWN as error:
         if migration.transactional:
             raise _failed(migration, statement, error, "") from error
@@ -187,9 +187,9 @@ def _failed(
         parts.append("Write '-- no-transaction' above '-- UP' for what cannot run in a transaction.")
     parts.append(changed or "The database is as it was before this migration.")
     return MigrationFailed(
-        f"{migration.file}:{line}: {message}.",
+        f"{migration.file_of(statement)}:{line}: {message}.",
         hint=" ".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in parts if part),
-        file=migration.file,
+        file=migration.file_of(statement),
         line=line,
         sqlstate=error.sqlstate,
         statement=statement.text,

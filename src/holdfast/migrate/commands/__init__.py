@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from holdfast.migrate.commands.asked import ASKED_OF_GROUP, dir_option, system_option
+from holdfast.migrate.commands.asked import ASKED_OF_GROUP, dir_option, format_option, system_option
 from holdfast.system import resolve
 
 # name: (where it stands, one line of purpose)
@@ -43,7 +43,10 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup)
 @dir_option
 @system_option
+@format_option
 @click.pass_context
-def migrate(context: click.Context, folders: tuple[Path, ...], systems: tuple[str, ...]) -> None:
+def migrate(
+    context: click.Context, folders: tuple[Path, ...], systems: tuple[str, ...], format_name: str | None
+) -> None:
     """Migrate a database by plain SQL files: apply, undo, lint, prove, and find what has drifted."""
-    context.meta[ASKED_OF_GROUP] = (folders, systems)
+    context.meta[ASKED_OF_GROUP] = (folders, systems, format_name)

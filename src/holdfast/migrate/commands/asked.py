@@ -14,6 +14,7 @@ from holdfast.errors import WrongUse
 from holdfast.migrate import plan
 from holdfast.migrate.command import run_with_database
 from holdfast.migrate.files import read_folder
+from holdfast.migrate.formats.detecting import FORMATS
 from holdfast.migrate.plan import Files, order
 from holdfast.postgres.database import Database
 from holdfast.system import System
@@ -31,6 +32,12 @@ dir_option = click.option(
     help="A folder of SQL files of your own, named by --system (both may be repeated, in the same order).",
 )
 system_option = click.option("--system", "systems", multiple=True, help="Only this system (may be repeated).")
+format_option = click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(list(FORMATS)),
+    help="The format of the files in --dir, where looking at them is not to decide it.",
+)
 
 
 @dataclass(frozen=True)
@@ -38,13 +45,15 @@ class Asked:
     """What a command was asked.
 
     ``folders`` are those of ``--dir``, each read as the system of the same place in ``systems``; without
-    any, the installed systems are meant. ``systems`` empty means all of them.
+    any, the installed systems are meant. ``systems`` empty means all of them. ``format_name`` is the
+    folders' format, None for what they look like.
     """
 
     options: CommandOptions
     folders: tuple[Path, ...]
     systems: tuple[str, ...]
     dry_run: bool
+    format_name: str | None = None
 
     @functools.cached_property
     def all_files(self) -> Files:
@@ -54,6 +63,8 @@ class Asked:
         exist, ``MalformedMigration`` for a file that is not understood.
         """
         if not self.folders:
+            if self.format_name is not None:
+                raise WrongUse("--format is that of the files in --dir.", hint="Name the folder: --dir DIR")
             return plan.declared_files()
         if len(self.folders) != len(self.systems):
             raise WrongUse(
@@ -64,7 +75,7 @@ class Asked:
             if not folder.is_dir():
                 raise WrongUse(f"{folder} is not a folder.", hint="Name the folder that holds the SQL files.")
         found = {
-            name: read_folder(folder, name, shown=str(folder))
+            name: read_folder(folder, name, shown=str(folder), format_name=self.format_name)
             for folder, name in zip(self.folders, self.systems, strict=True)
         }
         return order({name: System(name=name, summary="", package="") for name in found}, found)
@@ -89,13 +100,14 @@ class Asked:
 
 
 def migrate_options(function: Function) -> Function:
-    """Give a command ``--dir``, ``--system``, ``--dry-run`` and the common options; it gets ``Asked`` first.
+    """Give a command ``--dir``, ``--system``, ``--format``, ``--dry-run`` and the common options; it gets ``Asked``.
 
-    ``--dir`` and ``--system`` may stand behind ``holdfast migrate`` as well; those of the command win.
+    The first three may stand behind ``holdfast migrate`` as well; those of the command win.
     """
 
     @dir_option
     @system_option
+    @format_option
     @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
     @common_options
     @functools.wraps(function)
@@ -104,12 +116,19 @@ def migrate_options(function: Function) -> Function:
         *arguments: Any,
         folders: tuple[Path, ...],
         systems: tuple[str, ...],
+        format_name: str | None,
         dry_run: bool,
         **others: Any,
     ) -> Any:
         context = click.get_current_context(silent=True)
-        of_group = context.meta.get(ASKED_OF_GROUP, ((), ())) if context else ((), ())
-        asked = Asked(options, folders or of_group[0], systems or of_group[1], dry_run)
+        of_group = context.meta.get(ASKED_OF_GROUP, ((), (), None)) if context else ((), (), None)
+        asked = Asked(
+            options,
+            folders or of_group[0],
+            systems or of_group[1],
+            dry_run,
+            format_name or of_group[2],
+        )
         return function(asked, *arguments, **others)
 
     return command  # type: ignore[return-value]  # wraps keeps the name; Click replaces the signature
