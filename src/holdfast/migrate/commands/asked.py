@@ -100,9 +100,9 @@ class Asked:
 
 
 def migrate_options(function: Function) -> Function:
-    """Give a command ``--dir``, ``--system``, ``--format``, ``--dry-run`` and the common options; it gets ``Asked``.
+    """Give a command the options that all have in common; it gets ``Asked`` as its first argument.
 
-    The first three may stand behind ``holdfast migrate`` as well; those of the command win.
+    ``--dir``, ``--system`` and ``--format`` may stand behind ``holdfast migrate`` as well; those of the command win.
     """
 
     @dir_option
