@@ -90,14 +90,17 @@ _WITH_VALUE: dict[str, Callable[[Header, str], None]] = {
 _KEYS = ("no-transaction", *_WITH_VALUE)
 
 
-def read_header(part: Part, shown: str) -> Header:
-    """Read a file's lines above ``-- UP``. Raises ``MalformedMigration`` naming ``shown`` and the line."""
+def read_header(part: Part, shown: str, *, mark: str = "-- UP") -> Header:
+    """Read a file's lines above its first mark.
+
+    Raises ``MalformedMigration`` naming ``shown`` and the line.
+    """
     header = Header()
     for number, line in _numbered(part):
         if not line.strip():
             continue
         if not line.startswith("--"):
-            raise malformed(shown, number, "SQL before -- UP", "Move it below the line '-- UP'.")
+            raise malformed(shown, number, f"SQL before {mark}", f"Move it below the line '{mark}'.")
         match = _LINE.fullmatch(line)
         if match is None:
             continue

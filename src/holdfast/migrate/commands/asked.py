@@ -102,7 +102,8 @@ class Asked:
 def migrate_options(function: Function) -> Function:
     """Give a command the options that all have in common; it gets ``Asked`` as its first argument.
 
-    ``--dir``, ``--system`` and ``--format`` may stand behind ``holdfast migrate`` as well; those of the command win.
+    ``--dir``, ``--system`` and ``--format`` may stand behind ``holdfast migrate`` as well; those of the
+    command win.
     """
 
     @dir_option

@@ -33,7 +33,7 @@ def _read_one(source: Source, system: str) -> Migration:
         )
     marks = _marks(source)
     lines = source.lines
-    header = read_header(Part(lines[: marks["up"]], 1), source.shown)
+    header = read_header(Part(lines[: marks["up"]], 1), source.shown, mark="-- migrate:up")
     for index in marks.values():
         if _says_no_transaction(source, index):
             header.transactional = False
