@@ -1,0 +1,218 @@
+"""The proof of one file: killed on the way, applied, undone, applied again, and what became of everything."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+
+from holdfast.errors import HoldfastError
+from holdfast.migrate.files import Migration
+from holdfast.migrate.history import Direction
+from holdfast.migrate.proof.certificate import Failure
+from holdfast.migrate.proof.kills import Moment, moments
+from holdfast.migrate.proof.stage import Stage
+
+_SHOWN_DIFFERENCES = 5
+
+
+class Disproved(Exception):
+    """A proof came to its end early: what it found is a failure of the file."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
+
+
+@dataclass(slots=True)
+class Found:
+    """What the proof of a file came to; ``after`` is the catalogue's fingerprint with the file applied."""
+
+    after: str = ""
+    failures: list[Failure] = field(default_factory=list)
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Proof:
+    stage: Stage
+    migration: Migration
+    seed: str
+    before: str
+    found: Found
+    kills: int = 0
+
+
+def prove_file(stage: Stage, migration: Migration, *, before: str, seed: str) -> Found:
+    """Prove one file on a stage where all that it needs is applied, with rows; leave it applied.
+
+    ``before`` is the catalogue's fingerprint as it stands; ``seed`` makes the random choices repeatable.
+    With failures in the result, the stage may be in any state.
+    """
+    proof = _Proof(stage, migration, seed, before, Found())
+    began = time.monotonic()
+    try:
+        if migration.transactional:
+            _prove_transaction(proof)
+        else:
+            _prove_steps(proof)
+    except Disproved as disproved:
+        proof.found.failures.append(disproved.failure)
+    except HoldfastError as error:
+        proof.found.failures.append(Failure(error.message, error.hint))
+    except psycopg.Error as error:
+        proof.found.failures.append(
+            Failure(
+                f"The server ended the proof: {error}.", "Prove it again; see that the server has memory."
+            )
+        )
+    proof.found.values["kills"] = proof.kills
+    if migration.irreversible:
+        proof.found.values["irreversible"] = migration.irreversible
+    proof.found.values["seconds"] = round(time.monotonic() - began, 3)
+    return proof.found
+
+
+def _prove_transaction(proof: _Proof) -> None:
+    _kill_in_transaction(proof, "up")
+    if not proof.migration.irreversible:
+        _plain_up(proof)
+        _kill_in_transaction(proof, "down")
+        _plain_down(proof)
+    _last_up(proof)
+
+
+def _prove_steps(proof: _Proof) -> None:
+    if proof.migration.irreversible:
+        _kill_clones(proof)
+    else:
+        _plain_up(proof)
+        _kill_steps(proof)
+        _plain_down(proof)
+    _last_up(proof)
+
+
+def _plain_up(proof: _Proof) -> None:
+    proof.found.values["up_ms"] = proof.stage.up(proof.migration)
+    proof.found.after = proof.stage.fingerprint()
+    _check_rows(proof, "up")
+
+
+def _plain_down(proof: _Proof) -> None:
+    proof.found.values["down_ms"] = proof.stage.down(proof.migration)
+    _check_before(proof, "undoing it")
+    _check_rows(proof, "down")
+
+
+def _last_up(proof: _Proof) -> None:
+    """Apply it for good, under readers and writers."""
+    proof.found.values.update(proof.stage.up_under_load(proof.migration))
+    after = proof.stage.fingerprint()
+    if proof.found.after:
+        _check_after(proof, after, "applying it again")
+    proof.found.after = after
+    _check_rows(proof, "up")
+
+
+def _kill_in_transaction(proof: _Proof, direction: Direction) -> None:
+    for moment in moments(proof.migration, direction, proof.seed):
+        killed = proof.stage.kill(proof.migration, direction, moment)
+        if killed.ending == "failed":
+            return  # it fails without a kill as well, which is told when it is run next
+        proof.kills += 1
+        if killed.committed or killed.ending == "went through":
+            raise Disproved(
+                Failure(
+                    f"Killed {moment}, {direction} left something behind: a part of it was committed.",
+                    "It must not end its own transaction: look for COMMIT in procedures, and for dblink.",
+                )
+            )
+
+
+def _kill_steps(proof: _Proof) -> None:
+    """Kill a file without a transaction at each moment of both directions in turn, and go on from there."""
+    up, down = (moments(proof.migration, direction, proof.seed) for direction in ("up", "down"))
+    for number in range(max(len(up), len(down))):
+        _go(proof, "down", down[number] if number < len(down) else None)
+        _go(proof, "up", up[number] if number < len(up) else None)
+
+
+def _go(proof: _Proof, direction: Direction, moment: Moment | None) -> None:
+    """Run a file without a transaction, killed once where a moment is given, to its end."""
+    if moment is not None and proof.stage.kill(proof.migration, direction, moment).ending == "killed":
+        proof.kills += 1
+    proof.stage.resume(proof.migration, direction)
+    what = f"resuming {direction} after a kill ({moment})" if moment else f"running {direction}"
+    if direction == "up":
+        _check_after(proof, proof.stage.fingerprint(), what)
+    else:
+        _check_before(proof, what)
+
+
+def _kill_clones(proof: _Proof) -> None:
+    """Kill a file without a transaction and without a way back at each moment, on a copy each."""
+    with proof.stage.clone() as copy:
+        copy.up(proof.migration)
+        proof.found.after = copy.fingerprint()
+    for moment in moments(proof.migration, "up", proof.seed):
+        with proof.stage.clone() as copy:
+            if copy.kill(proof.migration, "up", moment).ending == "killed":
+                proof.kills += 1
+            copy.resume(proof.migration, "up")
+            _check_after(proof, copy.fingerprint(), f"resuming it after a kill ({moment})", stage=copy)
+
+
+def _check_before(proof: _Proof, what: str) -> None:
+    if proof.stage.fingerprint() != proof.before:
+        raise Disproved(
+            Failure(
+                f"After {what} the catalogue is not as it was before: "
+                f"{_differences(proof, applied=False, stage=proof.stage)}.",
+                "Let -- DOWN undo all that -- UP does; or write '-- irreversible: reason' in its place.",
+            )
+        )
+
+
+def _check_after(proof: _Proof, found: str, what: str, *, stage: Stage | None = None) -> None:
+    if found != proof.found.after:
+        raise Disproved(
+            Failure(
+                f"After {what} the catalogue is not as it was after the first time: "
+                f"{_differences(proof, applied=True, stage=stage or proof.stage)}.",
+                "Let it do the same each time: no IF NOT EXISTS over what -- DOWN leaves, no random names.",
+            )
+        )
+
+
+def _differences(proof: _Proof, *, applied: bool, stage: Stage) -> str:
+    """Say how the catalogue differs from that of a new database with the same files."""
+    expected = stage.of_new(with_file=proof.migration if applied else None, without=proof.migration)
+    return in_words(stage.differences(expected))
+
+
+def in_words(differences: list[str]) -> str:
+    """Say the first of some differences, and how many there are beyond."""
+    if not differences:
+        return "it differs in a way that a new database with the same files does not show"
+    more = len(differences) - _SHOWN_DIFFERENCES
+    shown = "; ".join(differences[:_SHOWN_DIFFERENCES])
+    return f"{shown}; and {more} more" if more > 0 else shown
+
+
+def _check_rows(proof: _Proof, direction: Direction) -> None:
+    losses = proof.stage.losses()
+    if not losses:
+        return
+    if proof.migration.data_loss:
+        proof.found.values.setdefault("lost", {})[direction] = losses
+        proof.stage.seed()  # what is looked for from here on is what there is now
+        return
+    undoing = "Undoing it" if direction == "down" else "Applying it"
+    raise Disproved(
+        Failure(
+            f"{undoing} lost what the tables held: {in_words(losses)}.",
+            "Keep the rows (copy them, add before dropping), or declare it: '-- data-loss: what is lost'.",
+        )
+    )

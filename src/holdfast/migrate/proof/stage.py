@@ -1,0 +1,199 @@
+"""The stage of a proof: a throwaway database on which files are run up and down, and which can be looked at.
+
+Its methods wait for what they do; between two of them no event loop runs, so that children may be
+forked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from psycopg.conninfo import conninfo_to_dict
+
+from holdfast.errors import TryAgain
+from holdfast.migrate.catalogue.comparing import compare
+from holdfast.migrate.catalogue.model import Catalogue
+from holdfast.migrate.catalogue.reading import fingerprint, read_catalogue
+from holdfast.migrate.engine import Done, migrate_down, migrate_up
+from holdfast.migrate.files import Migration
+from holdfast.migrate.history import Direction
+from holdfast.migrate.plan import Files
+from holdfast.migrate.proof.kills import CHILD, Ending, Moment, run_and_die
+from holdfast.migrate.proof.session import ProofDatabase
+from holdfast.postgres.statements import Statements
+from holdfast.postgres.throwaway.databases import throwaway_database
+
+T = TypeVar("T")
+_STATEMENTS = Statements("holdfast.migrate.proof", "stage.sql")
+_CHILD_GONE_WITHIN = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Killed:
+    """How a child ended, and whether anything that it did was committed."""
+
+    ending: Ending
+    committed: bool
+
+
+class Stage:
+    """A throwaway database, with the files that are applied to it in ``applied``.
+
+    ``files`` are all that there are; each method that runs one expects those that it needs to be applied.
+    """
+
+    def __init__(self, runner: asyncio.Runner, server: str, files: Files) -> None:
+        self.files = files
+        self.applied: list[Migration] = []
+        self._runner = runner
+        self._server = server
+        self._stack = AsyncExitStack()
+        self.conninfo = ""
+        self._database: ProofDatabase | None = None
+
+    @classmethod
+    @contextmanager
+    def open(cls, runner: asyncio.Runner, server: str, files: Files) -> Iterator[Stage]:
+        """Make the database, and drop it at the end."""
+        stage = cls(runner, server, files)
+        try:
+            runner.run(stage._open(None))
+            yield stage
+        finally:
+            runner.run(stage._stack.aclose())
+
+    @property
+    def database(self) -> ProofDatabase:
+        """The sessions on the database."""
+        assert self._database is not None  # noqa: S101  it is opened
+        return self._database
+
+    async def _open(self, template: str | None) -> None:
+        self.conninfo = await self._stack.enter_async_context(
+            throwaway_database(self._server, template=template, name_hint="proof")
+        )
+        self._database = await self._stack.enter_async_context(
+            ProofDatabase(self.conninfo, application_name="holdfast proof")
+        )
+
+    @contextmanager
+    def clone(self) -> Iterator[Stage]:
+        """Make a copy of the stage as it stands, and drop it at the end."""
+        self.run(self.database.leave())
+        copy = Stage(self._runner, self._server, self.files)
+        copy.applied = list(self.applied)
+        try:
+            self.run(copy._open(str(conninfo_to_dict(self.conninfo)["dbname"])))
+            yield copy
+        finally:
+            self.run(copy._stack.aclose())
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine to its end."""
+        return self._runner.run(work)
+
+    def forward(self, migrations: Sequence[Migration]) -> list[Done]:
+        """Apply files without looking. Raises as ``migrate_up``."""
+        done = self.run(migrate_up(self.database, files=self._with(*migrations)))
+        self.applied += migrations
+        return done
+
+    def up(self, migration: Migration) -> int:
+        """Apply one file; return its milliseconds. Raises as ``migrate_up``."""
+        done = self.forward([migration])
+        return done[-1].duration_ms if done else 0
+
+    def down(self, migration: Migration) -> int:
+        """Undo one file, the newest of its system; return its milliseconds. Raises as ``migrate_down``."""
+        system = migration.id.system
+        done = self.run(migrate_down(self.database, system, files=self._with()))
+        self.applied.remove(migration)
+        return done[-1].duration_ms if done else 0
+
+    def resume(self, migration: Migration, direction: Direction) -> None:
+        """Run again what was killed, as a user would."""
+        if direction == "up":
+            self.up(migration)
+        else:
+            self.down(migration)
+
+    def kill(self, migration: Migration, direction: Direction, moment: Moment) -> Killed:
+        """Run a file in a child that kills itself; return when the server has ended its session, too."""
+        files = self._with(migration) if direction == "up" else self._with()
+        newest = self.run(self._next_transaction())
+        ending = run_and_die(self.conninfo, files, migration, direction, moment)
+        return Killed(ending, self.run(self._committed_since(newest)))
+
+    def up_under_load(self, migration: Migration) -> dict[str, Any]:
+        """Apply one file under live readers and writers; return what it locked, and for how long."""
+        return {"up_ms": self.up(migration)}
+
+    def seed(self) -> None:
+        """Make rows in every table that has none; what ``losses`` looks for is what there is now."""
+
+    def losses(self) -> list[str]:
+        """Return what of the rows is gone or changed since ``seed``, in words."""
+        return []
+
+    def of_new(self, *, with_file: Migration | None, without: Migration) -> Catalogue:
+        """Return the catalogue of a new database to which the same files were applied."""
+        migrations = [each for each in self.applied if each.id != without.id]
+        with Stage.open(self._runner, self._server, self.files) as other:
+            other.forward([*migrations, *([with_file] if with_file else [])])
+            return other.catalogue()
+
+    def fingerprint(self) -> str:
+        """Return what the catalogue comes to."""
+        return self.run(self._fingerprint())
+
+    def catalogue(self) -> Catalogue:
+        """Return the whole catalogue, for when fingerprints differ."""
+        return self.run(self._catalogue())
+
+    def differences(self, expected: Catalogue) -> list[str]:
+        """Return how the catalogue differs from an expected one, in words."""
+        return [str(each) for each in compare(expected, self.catalogue())]
+
+    def _with(self, *migrations: Migration) -> Files:
+        return Files(self.files.systems, (*self.applied, *migrations))
+
+    async def _fingerprint(self) -> str:
+        async with self.database.connection() as connection:
+            return await fingerprint(connection)
+
+    async def _catalogue(self) -> Catalogue:
+        async with self.database.connection() as connection:
+            return await read_catalogue(connection)
+
+    async def _next_transaction(self) -> int:
+        async with self.database.connection() as connection:
+            row = await (await connection.execute(_STATEMENTS["next_transaction"])).fetchone()
+            assert row is not None  # noqa: S101  it has no condition
+            return int(row["next"])
+
+    async def _committed_since(self, newest: int) -> bool:
+        """Wait until the killed child's sessions are gone; tell whether anything of it was committed.
+
+        A lease that it held ends by itself after some seconds; it is ended now, because waiting for that
+        would prove nothing more.
+        """
+        deadline = time.monotonic() + _CHILD_GONE_WITHIN
+        async with self.database.connection() as connection:
+            while await (await connection.execute(_STATEMENTS["child"], {"name": CHILD})).fetchone():
+                if time.monotonic() > deadline:
+                    raise TryAgain(
+                        f"A killed migration's session did not end within {_CHILD_GONE_WITHIN:.0f} s.",
+                        hint="Prove it again on a machine that does less at once.",
+                    )
+                await asyncio.sleep(0.001)
+            committed = await (
+                await connection.execute(_STATEMENTS["committed_since"], {"next": newest})
+            ).fetchone()
+            if committed is not None:
+                await connection.execute(_STATEMENTS["end_lease"])
+            return committed is not None
