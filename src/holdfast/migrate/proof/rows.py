@@ -1,0 +1,200 @@
+"""Rows for a proof: makes valid ones in every table, and says what a migration did to them.
+
+Rows are made from the catalogue alone: types, defaults, checks, keys, partitions. What a table's own
+triggers refuse is put in without them, and said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import psycopg
+from psycopg import sql
+
+from holdfast.migrate.proof.rows_catalogue import STATEMENTS, Table, Tables, parents_first, read_tables
+from holdfast.migrate.proof.rows_kept import Rows, Shape, read_rows, whole_names
+from holdfast.migrate.proof.rows_losses import Loss, losses
+from holdfast.migrate.proof.rows_partitions import has_leaf, leaf_rule, new_partition
+from holdfast.migrate.proof.rows_statement import Writer
+from holdfast.system import Connection
+
+__all__ = ["Loss", "Seeded", "SeededTable", "losses", "seed", "withdraw"]
+
+
+@dataclass(frozen=True, slots=True)
+class SeededTable:
+    """A table as it stood after seeding: its shape, its rows, and how they came.
+
+    ``added`` counts the rows that this seeding made; ``around_triggers`` is why they were put in
+    without the table's triggers, ``not_seeded`` why it has no rows.
+    """
+
+    shape: Shape
+    rows: Rows
+    added: int = 0
+    around_triggers: str = ""
+    not_seeded: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Seeded:
+    """Every table with its rows; ``partitions`` (schema and name) were made for them.
+
+    ``at`` is the server's time then, as it writes it in UTC.
+    """
+
+    tables: Mapping[int, SeededTable]
+    partitions: Sequence[tuple[str, str]] = field(default_factory=tuple)
+    at: str = ""
+
+    @property
+    def not_seeded(self) -> dict[str, str]:
+        """The tables without rows, and why."""
+        return {table.shape.name: table.not_seeded for table in self.tables.values() if table.not_seeded}
+
+    @property
+    def around_triggers(self) -> dict[str, str]:
+        """The tables whose triggers refused rows, which were put in without them, and what they said."""
+        return {
+            table.shape.name: table.around_triggers for table in self.tables.values() if table.around_triggers
+        }
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are in all."""
+        return sum(len(table.rows) for table in self.tables.values())
+
+
+async def seed(
+    connection: Connection, *, each: int = 3, given: Sequence[str] = (), before: Seeded | None = None
+) -> Seeded:
+    """Make rows in every table that has none, or that has a column in which no row has a value.
+
+    ``given`` are rows of one's own, as SQL, that are made first. ``before`` is what the last seeding
+    of the same database returned: what could not be done then is not tried again while the table is
+    the same. All of it is one transaction. A table that takes no rows is not an error: see
+    ``Seeded.not_seeded``. Raises ``psycopg.Error`` for what ``given`` does wrong.
+    """
+    async with connection.transaction():
+        for text in given:
+            await connection.execute(sql.SQL(text), prepare=False)
+        async with whole_names(connection):
+            known = await read_tables(connection)
+        shapes = {oid: Shape.of(table) for oid, table in known.tables.items()}
+        rows = await read_rows(connection, shapes.values())
+        wanting = [
+            table
+            for table in parents_first(known.tables)
+            if _wants_rows(table, shapes[table.oid], rows[table.oid], before)
+        ]
+        seeding = _Seeding(connection, known, each)
+        await seeding.add(wanting, rows)
+        rows |= await read_rows(connection, [shapes[table.oid] for table in wanting])
+        at = await _time(connection)
+    partitions = [*(before.partitions if before else ()), *seeding.partitions]
+    return Seeded(
+        {oid: seeding.seeded(shape, rows[oid], before) for oid, shape in shapes.items()},
+        tuple(partitions),
+        at,
+    )
+
+
+async def withdraw(connection: Connection, seeded: Seeded) -> None:
+    """Drop the partitions that seeding has made, with their rows."""
+    for schema, name in seeded.partitions:
+        await connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(schema, name)))
+
+
+def _wants_rows(table: Table, shape: Shape, rows: Rows, before: Seeded | None) -> bool:
+    earlier = before.tables.get(table.oid) if before else None
+    if earlier is not None and earlier.shape == shape and (len(rows) > 0 or earlier.not_seeded):
+        return False
+    if not rows:
+        return True
+    return any(all(row.values[place] is None for row in rows) for place in range(len(shape.columns)))
+
+
+class _Seeding:
+    """Adds rows to tables, and keeps what became of it."""
+
+    def __init__(self, connection: Connection, known: Tables, each: int) -> None:
+        self.connection = connection
+        self.known = known
+        self.each = each
+        self.partitions: list[tuple[str, str]] = []
+        self.outcomes: dict[int, dict[str, Any]] = {}
+
+    async def add(self, tables: Sequence[Table], rows: Mapping[int, Rows]) -> None:
+        if any(table.kind == "p" and not has_leaf(table) for table in tables):
+            await self._make_partitions(tables)
+        jobs = [
+            {"table": str(table.oid), "attempts": self._attempts(table, len(rows[table.oid]))}
+            for table in tables
+            if table.oid not in self.outcomes
+        ]
+        if not jobs:
+            return
+        await self.connection.execute(
+            "SELECT set_config('holdfast.seed', %s, true)", [orjson.dumps(jobs).decode()]
+        )
+        await self.connection.execute(STATEMENTS["insert_rows"], prepare=False)
+        cursor = await self.connection.execute("SELECT current_setting('holdfast.seeded')")
+        row = await cursor.fetchone()
+        if row is not None:
+            self.outcomes |= {int(oid): outcome for oid, outcome in orjson.loads(row[0]).items()}
+
+    def _attempts(self, table: Table, existing: int) -> list[dict[str, str]]:
+        writer = Writer(self.known, table, existing, self.each, leaf_rule(table))
+        varied, plain = (
+            writer.statement(choice).as_string(self.connection) for choice in ("varied", "plain")
+        )
+        return [
+            {"role": role, "statement": statement}
+            for role in ("origin", "replica")
+            for statement in (varied, plain)
+        ]
+
+    async def _make_partitions(self, tables: Sequence[Table]) -> None:
+        for table in tables:
+            if table.kind != "p" or has_leaf(table):
+                continue
+            made = new_partition(self.known, table)
+            if isinstance(made, str):
+                self.outcomes[table.oid] = {"added": 0, "message": made}
+                continue
+            statement, name = made
+            try:
+                async with self.connection.transaction():
+                    await self.connection.execute(statement)
+            except psycopg.Error as error:
+                self.outcomes[table.oid] = {"added": 0, "message": error.diag.message_primary or str(error)}
+            else:
+                self.partitions.append((table.schema, name))
+        async with whole_names(self.connection):
+            again = await read_tables(self.connection)
+        for table in tables:
+            table.parts = again.tables[table.oid].parts
+
+    def seeded(self, shape: Shape, rows: Rows, before: Seeded | None) -> SeededTable:
+        earlier = before.tables.get(shape.oid) if before else None
+        outcome = self.outcomes.get(shape.oid)
+        if outcome is None:
+            around = earlier.around_triggers if earlier else ""
+            return SeededTable(shape, rows, 0, around, earlier.not_seeded if earlier and not rows else "")
+        message = (
+            outcome.get("message")
+            or "no combination of values was found that its checks and keys let through"
+        )
+        if not rows:
+            return SeededTable(shape, rows, not_seeded=message)
+        around = message if outcome.get("attempt", 0) > 2 else (earlier.around_triggers if earlier else "")
+        return SeededTable(shape, rows, outcome["added"], around)
+
+
+async def _time(connection: Connection) -> str:
+    cursor = await connection.execute("SELECT (now() AT TIME ZONE 'UTC')::text")
+    row = await cursor.fetchone()
+    return str(row[0]) if row else ""

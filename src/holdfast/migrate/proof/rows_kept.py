@@ -1,0 +1,115 @@
+"""Reads the rows of many tables at once, in a form that two readings can be compared in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from holdfast.migrate.proof.rows_catalogue import Table
+from holdfast.system import Connection
+
+MOST_ROWS = 1000
+_TOGETHER = 100
+_FORMS = (
+    "SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL timezone = 'UTC'; SET LOCAL intervalstyle = 'postgres';"
+    " SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'; SET LOCAL row_security = off"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeColumn:
+    """A column whose values are kept: generated ones follow from others and are not."""
+
+    number: int
+    name: str
+    type: int
+    written: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A table's identity and columns; ``key`` are the numbers of the primary key's columns."""
+
+    oid: int
+    schema: str
+    table: str
+    kind: str
+    key: tuple[int, ...]
+    columns: tuple[ShapeColumn, ...]
+    changes_itself: bool
+
+    @property
+    def name(self) -> str:
+        """The name for people."""
+        return f"{self.schema}.{self.table}"
+
+    @classmethod
+    def of(cls, table: Table) -> Shape:
+        """Return the shape of a table that was read."""
+        columns = tuple(
+            ShapeColumn(column.number, column.name, column.type, column.written)
+            for column in table.columns
+            if not column.generated
+        )
+        return cls(table.oid, table.schema, table.name, table.kind, table.key, columns, table.changes_itself)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row's values as text, in the order of its shape's columns; ``place`` is the oid of its partition."""
+
+    place: int
+    values: tuple[str | None, ...]
+
+
+Rows = Sequence[Row]
+
+
+async def read_rows(connection: Connection, shapes: Iterable[Shape]) -> dict[int, Rows]:
+    """Return the rows of tables by oid, at most the first thousand of each.
+
+    Values are texts that do not depend on the session's settings.
+    """
+    every = list(shapes)
+    found: dict[int, list[Row]] = {shape.oid: [] for shape in every}
+    if not every:
+        return {}
+    async with connection.transaction():
+        await connection.execute(_FORMS, prepare=False)
+        for start in range(0, len(every), _TOGETHER):
+            statement = sql.SQL(" UNION ALL ").join(
+                _reading(shape) for shape in every[start : start + _TOGETHER]
+            )
+            cursor = await connection.execute(statement, prepare=False)
+            for oid, place, values in await cursor.fetchall():
+                found[oid].append(Row(place, tuple(values)))
+    return dict(found)
+
+
+def _reading(shape: Shape) -> sql.Composed:
+    values = sql.SQL(", ").join(
+        sql.SQL("{}::pg_catalog.text").format(sql.Identifier(column.name)) for column in shape.columns
+    )
+    return sql.SQL(
+        "(SELECT {oid}::bigint, tableoid::bigint, ARRAY[{values}]::pg_catalog.text[]"
+        " FROM {only}{table} LIMIT {most})"
+    ).format(
+        oid=sql.Literal(shape.oid),
+        values=values,
+        only=sql.SQL("" if shape.kind == "p" else "ONLY "),
+        table=sql.Identifier(shape.schema, shape.table),
+        most=sql.Literal(MOST_ROWS),
+    )
+
+
+@asynccontextmanager
+async def whole_names(connection: Connection) -> AsyncIterator[None]:
+    """Let the server write names with their schemas. The connection must be in a transaction."""
+    cursor = await connection.execute("SELECT current_setting('search_path')")
+    row = await cursor.fetchone()
+    await connection.execute("SELECT set_config('search_path', '', true)")
+    yield
+    await connection.execute("SELECT set_config('search_path', %s, true)", [row[0] if row else ""])
