@@ -20,8 +20,8 @@ from holdfast.migrate.proof.rows_values import cast, values_of
 
 _MOST_COMBINATIONS = 20_000
 _MOST_PARENTS = 20
-_RANK, _PLACE, _COUNT, _AGAIN = (
-    sql.Identifier(f"seed {word}") for word in ("rank", "place", "count", "again")
+_RANK, _LEAST, _PLACE, _COUNT, _AGAIN = (
+    sql.Identifier(f"seed {word}") for word in ("rank", "least", "place", "count", "again")
 )
 Choice = Literal["varied", "plain"]
 
