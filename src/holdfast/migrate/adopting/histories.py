@@ -24,13 +24,14 @@ STATEMENTS = Statements("holdfast.migrate.adopting", "tables.sql")
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Another tool's table."""
+    """Another tool's table; ``full_name`` is quoted where it must be."""
 
     schema: str
     name: str
+    full_name: str
 
     def __str__(self) -> str:
-        return f"{self.schema}.{self.name}"
+        return self.full_name
 
     @property
     def quoted(self) -> sql.Identifier:
@@ -218,4 +219,7 @@ async def _tables(connection: Connection, table: str | None) -> list[tuple[Table
     names = [each.table for each in TOOLS.values()]
     async with connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(STATEMENTS["tables_of_tools"], {"name": table, "names": names})
-        return [(Table(row["schema"], row["name"]), row["columns"]) for row in await cursor.fetchall()]
+        return [
+            (Table(row["schema"], row["name"], row["full_name"]), row["columns"])
+            for row in await cursor.fetchall()
+        ]

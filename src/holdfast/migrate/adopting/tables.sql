@@ -1,6 +1,7 @@
 -- name: tables_of_tools
 -- Tables with a name that a tool gives its history, with their columns in order.
 SELECT namespace.nspname AS schema, class.relname AS name,
+       format('%%I.%%I', namespace.nspname, class.relname) AS full_name,
        array_agg(attribute.attname::text ORDER BY attribute.attnum) AS columns
 FROM pg_class AS class
 JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace

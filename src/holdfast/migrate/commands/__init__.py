@@ -12,6 +12,7 @@ from holdfast.system import resolve
 # name: (where it stands, one line of purpose)
 _COMMANDS = {
     "accept": ("applying:accept", "Take an applied file as it stands now, after an edit of no effect."),
+    "adopt": ("adopting:adopt", "Take over a database whose history another tool keeps; run nothing."),
     "docs": ("describing:docs", "Write Markdown of the tables: columns, comments, keys, indexes, rows."),
     "down": ("applying:down", "Undo a system's newest migration, or several."),
     "status": ("applying:status", "Show each migration and how it stands."),

@@ -1,0 +1,181 @@
+"""Takes a history over: finds it, finds its files, compares, and writes our own. Nothing is run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from holdfast import __version__
+from holdfast.errors import Conflict, WrongUse
+from holdfast.migrate import history
+from holdfast.migrate.adopting.baseline import FILE_NAME, baseline, dump
+from holdfast.migrate.adopting.errors import NoHistory, not_adopted
+from holdfast.migrate.adopting.histories import ALEMBIC, STATEMENTS, History, Record, find_history
+from holdfast.migrate.adopting.matching import Taken, match
+from holdfast.migrate.adopting.verifying import differences
+from holdfast.migrate.catalogue.comparing import Difference
+from holdfast.migrate.plan import Files, order
+from holdfast.migrate.settings import PATIENCE
+from holdfast.migrate.turn import Tell, Turn
+from holdfast.postgres.database import Database
+from holdfast.system import Connection, System
+
+
+@dataclass(frozen=True)
+class Takeover:
+    """What is to be taken over: the history of one system, whose files lie in ``folder``.
+
+    ``tool`` and ``table`` None: the only history that is found. ``baseline``: one file of what the
+    database holds is written, in place of the other tool's files.
+    """
+
+    system: str
+    folder: Path
+    tool: str | None = None
+    table: str | None = None
+    baseline: bool = False
+
+
+@dataclass(frozen=True)
+class Adoption:
+    """What was taken over, or would be; with ``differences`` nothing was.
+
+    ``origin`` is the other tool and its table, ``written`` the baseline's file.
+    """
+
+    origin: str
+    taken: Sequence[Taken]
+    differences: Sequence[Difference]
+    written: Path | None = None
+
+
+async def adopt(
+    database: Database, asked: Takeover, files: Files | None, *, tell: Tell, dry_run: bool = False
+) -> Adoption:
+    """Take over what another tool has applied.
+
+    ``files`` are those of ``asked.folder``, None where there are none. Raises ``NoHistory``,
+    ``NotAdopted``, ``Conflict`` where the system has a history of ours, ``NotDumped``.
+    """
+    found = await _find(database, asked)
+    if asked.baseline or found is None or found.tool is ALEMBIC:
+        adoption, content = await _of_baseline(database, asked, found)
+    else:
+        adoption, content = await _of_files(database, asked, found, files), ""
+    if adoption.differences or dry_run:
+        return adoption
+    if adoption.written is not None:
+        adoption.written.parent.mkdir(parents=True, exist_ok=True)
+        adoption.written.write_text(content, encoding="utf-8")
+    try:
+        await _record(database, asked, adoption, found, tell)
+    except BaseException:
+        if adoption.written is not None:
+            adoption.written.unlink()
+        raise
+    return adoption
+
+
+async def _find(database: Database, asked: Takeover) -> History | None:
+    async with database.connection() as connection:
+        await _check_unknown(connection, asked.system)
+        try:
+            return await find_history(connection, tool=asked.tool, table=asked.table)
+        except NoHistory:
+            if asked.baseline and asked.tool is None and asked.table is None:
+                return None
+            raise
+
+
+async def _check_unknown(connection: Connection, system: str) -> None:
+    if any(row.system == system for row in await history.read_history(connection)):
+        raise Conflict(
+            f"This database already holds migrations of {system}.",
+            hint="See: holdfast migrate status. Another --system names another history.",
+        )
+
+
+async def _of_files(database: Database, asked: Takeover, found: History, files: Files | None) -> Adoption:
+    own = files.of(asked.system) if files is not None else []
+    contents = {Path(each.file).name: (asked.folder / Path(each.file).name).read_bytes() for each in own}
+    taken = match(found, own, contents)
+    if files is None or not taken:
+        raise not_adopted(
+            [f"{found.tool.name} has applied nothing, says {found.table}"], "Run: holdfast migrate up"
+        )
+    applied = {each.migration.id for each in taken}
+    kept = tuple(each for each in files.ordered if each.id in applied or each.id.system != asked.system)
+    different = await differences(database, replace(files, ordered=kept), found.table)
+    return Adoption(f"{found.tool.name} in {found.table}", taken, different)
+
+
+async def _of_baseline(database: Database, asked: Takeover, found: History | None) -> tuple[Adoption, str]:
+    if any(asked.folder.glob("*.sql")):
+        raise WrongUse(
+            f"{asked.folder} holds SQL files, and a baseline is the first of a folder.",
+            hint="Name an empty folder with --dir, or one that does not exist yet.",
+        )
+    origin = f"{found.tool.name} in {found.table}" if found else "what the database holds"
+    left_out = [str(found.table)] if found else []
+    dumped = dump(database.endpoint.direct or database.conninfo, leave_out=left_out)
+    said = ", ".join(record.version for record in found.records) if found else ""
+    migration = baseline(
+        dumped,
+        system=asked.system,
+        shown=str(asked.folder),
+        origin=f"{origin} ({said})" if said else origin,
+    )
+    systems = {asked.system: System(name=asked.system, summary="", package="")}
+    made = order(systems, {asked.system: [migration]})
+    tables = [found.table] if found else []
+    different = await differences(database, made, *tables)
+    written = asked.folder / FILE_NAME
+    taken = [Taken(migration, Record(said))]
+    return Adoption(origin, taken, different, written), migration.content
+
+
+async def _record(
+    database: Database, asked: Takeover, adoption: Adoption, found: History | None, tell: Tell
+) -> None:
+    """Write the history, if nobody has changed the other tool's since it was read."""
+    turn = Turn(database.settings.get(PATIENCE), tell)
+    async with database.direct() as connection:
+        await history.ensure_history(connection)
+        while True:
+            async with connection.transaction():
+                if await turn.take(connection):
+                    await _check_unknown(connection, asked.system)
+                    await _check_unchanged(connection, found)
+                    for each in adoption.taken:
+                        await _write(connection, each)
+                    return
+            await turn.wait(connection)
+
+
+async def _check_unchanged(connection: Connection, found: History | None) -> None:
+    if found is None:
+        return
+    now = await find_history(connection, tool=found.tool.name, table=str(found.table))
+    if now.records != found.records:
+        raise not_adopted(
+            [f"{found.tool.name} changed its history in the meantime"],
+            "See that nobody runs it any more, then adopt again.",
+        )
+
+
+async def _write(connection: Connection, taken: Taken) -> None:
+    migration, record = taken.migration, taken.record
+    await connection.execute(
+        STATEMENTS["adopt"],
+        {
+            "system": migration.id.system,
+            "number": migration.id.number,
+            "name": migration.name,
+            "checksum": migration.checksum,
+            "applied_at": record.applied_at,
+            "duration_ms": record.duration_ms or 0,
+            "version": __version__,
+            "actor": history.actor(),
+        },
+    )
