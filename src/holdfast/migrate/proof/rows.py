@@ -6,7 +6,8 @@ triggers refuse is put in without them, and said.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +19,7 @@ from holdfast.migrate.proof.rows_catalogue import STATEMENTS, Table, Tables, par
 from holdfast.migrate.proof.rows_kept import Rows, Shape, read_rows, whole_names
 from holdfast.migrate.proof.rows_losses import Loss, losses
 from holdfast.migrate.proof.rows_partitions import has_leaf, leaf_rule, new_partition
-from holdfast.migrate.proof.rows_statement import Writer
+from holdfast.migrate.proof.rows_statement import Choice, Writer
 from holdfast.system import Connection
 
 __all__ = ["Loss", "Seeded", "SeededTable", "losses", "seed", "withdraw"]
@@ -66,6 +67,9 @@ class Seeded:
     def rows(self) -> int:
         """How many rows there are in all."""
         return sum(len(table.rows) for table in self.tables.values())
+
+
+_CHOICES: Sequence[Choice] = ("varied", "plain", "sparse")
 
 
 async def seed(
@@ -130,13 +134,17 @@ class _Seeding:
     async def add(self, tables: Sequence[Table], rows: Mapping[int, Rows]) -> None:
         if any(table.kind == "p" and not has_leaf(table) for table in tables):
             await self._make_partitions(tables)
-        jobs = [
-            {"table": str(table.oid), "attempts": self._attempts(table, len(rows[table.oid]))}
-            for table in tables
-            if table.oid not in self.outcomes
-        ]
-        if not jobs:
+        todo = [table for table in tables if table.oid not in self.outcomes]
+        await self._insert({table: self._attempts(table, len(rows[table.oid])) for table in todo})
+        starved = {table.oid for table in todo if self._is_starved(table) and not rows[table.oid]}
+        circle = [table for table in todo if table.oid in starved]
+        if circle:
+            await self._insert_circle(circle, starved)
+
+    async def _insert(self, attempts: Mapping[Table, Sequence[Mapping[str, str]]]) -> None:
+        if not attempts:
             return
+        jobs = [{"table": str(table.oid), "attempts": every} for table, every in attempts.items()]
         await self.connection.execute(
             "SELECT set_config('holdfast.seed', %s, true)", [orjson.dumps(jobs).decode()]
         )
@@ -148,14 +156,45 @@ class _Seeding:
 
     def _attempts(self, table: Table, existing: int) -> list[dict[str, str]]:
         writer = Writer(self.known, table, existing, self.each, leaf_rule(table))
-        varied, plain = (
-            writer.statement(choice).as_string(self.connection) for choice in ("varied", "plain")
-        )
-        return [
-            {"role": role, "statement": statement}
-            for role in ("origin", "replica")
-            for statement in (varied, plain)
-        ]
+        statements = [writer.statement(choice).as_string(self.connection) for choice in _CHOICES]
+        return [{"role": role, "statement": text} for role in ("origin", "replica") for text in statements]
+
+    def _is_starved(self, table: Table) -> bool:
+        """Tell whether a table got no row because another one that it must refer to has none."""
+        outcome = self.outcomes[table.oid]
+        return not outcome["added"] and outcome.get("message") is None and bool(table.foreign_keys)
+
+    async def _insert_circle(self, tables: Sequence[Table], starved: Collection[int]) -> None:
+        """Make rows in tables that must refer to each other, where all that they refer to comes of it."""
+        before = dict(self.outcomes)
+        with suppress(psycopg.errors.ForeignKeyViolation):
+            async with self.connection.transaction():
+                attempts: dict[Table, list[dict[str, str]]] = {}
+                for table in tables:
+                    writer = Writer(self.known, table, 0, self.each, leaf_rule(table), starved)
+                    text = writer.statement("plain").as_string(self.connection)
+                    attempts[table] = [{"role": "replica", "statement": text}]
+                await self._insert(attempts)
+                for table in tables:
+                    await self._check_keys(table)
+                return
+        self.outcomes = before
+
+    async def _check_keys(self, table: Table) -> None:
+        """Raise ``ForeignKeyViolation`` where a row refers to none."""
+        for key in table.foreign_keys:
+            parent = self.known.tables[key.target]
+            statement = sql.SQL(
+                "SELECT FROM {child} AS child WHERE ROW({columns}) IS NOT NULL"
+                " AND NOT EXISTS (SELECT FROM {parent} AS parent WHERE ROW({targets}) = ROW({columns}))"
+            ).format(
+                child=sql.Identifier(table.schema, table.name),
+                parent=sql.Identifier(parent.schema, parent.name),
+                columns=_columns("child", key.columns),
+                targets=_columns("parent", parent.named(key.target_columns)),
+            )
+            if (await self.connection.execute(statement)).rowcount:
+                raise psycopg.errors.ForeignKeyViolation(f"{table.shown} refers to no row of {parent.shown}")
 
     async def _make_partitions(self, tables: Sequence[Table]) -> None:
         for table in tables:
@@ -190,7 +229,11 @@ class _Seeding:
         )
         if not rows:
             return SeededTable(shape, rows, not_seeded=message)
-        around = message if outcome.get("attempt", 0) > 2 else (earlier.around_triggers if earlier else "")
+        around = (
+            message
+            if outcome.get("attempt", 0) > len(_CHOICES)
+            else (earlier.around_triggers if earlier else "")
+        )
         return SeededTable(shape, rows, outcome["added"], around)
 
 
@@ -198,3 +241,7 @@ async def _time(connection: Connection) -> str:
     cursor = await connection.execute("SELECT (now() AT TIME ZONE 'UTC')::text")
     row = await cursor.fetchone()
     return str(row[0]) if row else ""
+
+
+def _columns(table: str, names: Sequence[str]) -> sql.Composed:
+    return sql.SQL(", ").join(sql.Identifier(table, name) for name in names)

@@ -80,7 +80,8 @@ FROM pg_catalog.pg_type AS type
 JOIN pg_catalog.pg_namespace AS space ON space.oid = type.typnamespace
 LEFT JOIN pg_catalog.pg_class AS class ON class.oid = type.typrelid
 LEFT JOIN pg_catalog.pg_type AS element ON element.oid = type.typelem AND type.typcategory = 'A'
-WHERE (type.typrelid = 0 OR class.relkind = 'c') AND coalesce(element.typrelid, 0) = 0 AND type.typtype <> 'p';
+LEFT JOIN pg_catalog.pg_class AS below ON below.oid = element.typrelid
+WHERE coalesce(class.relkind, 'c') = 'c' AND coalesce(below.relkind, 'c') = 'c' AND type.typtype <> 'p';
 
 -- name: partitions
 -- The trees below partitioned tables: what each part takes in, and by what it is partitioned itself.

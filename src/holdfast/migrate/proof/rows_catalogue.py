@@ -85,7 +85,7 @@ class Part:
     columns: Sequence[int] | None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Table:
     """A table and everything that its rows must satisfy."""
 

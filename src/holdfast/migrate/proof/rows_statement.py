@@ -8,7 +8,7 @@ foreign key names) the server itself keeps those that pass the checks, and takes
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -23,7 +23,7 @@ _MOST_PARENTS = 20
 _RANK, _LEAST, _PLACE, _COUNT, _AGAIN = (
     sql.Identifier(f"seed {word}") for word in ("rank", "least", "place", "count", "again")
 )
-Choice = Literal["varied", "plain"]
+Choice = Literal["varied", "plain", "sparse"]
 
 
 @dataclass(slots=True)
@@ -39,10 +39,17 @@ class Writer:
     """Writes the statements for one table; ``existing`` is how many rows it has, ``each`` how many to add.
 
     ``takes`` is the rule of the partition that the rows are meant for, with literals that satisfy it.
+    Keys to the tables ``apart`` (oids) are not looked up there, but written as those tables' own are.
     """
 
     def __init__(
-        self, known: Tables, table: Table, existing: int, each: int, takes: Check | None = None
+        self,
+        known: Tables,
+        table: Table,
+        existing: int,
+        each: int,
+        takes: Check | None = None,
+        apart: Collection[int] = (),
     ) -> None:
         self.known = known
         self.table = table
@@ -52,11 +59,15 @@ class Writer:
         generated = {column.name for column in table.columns if column.generated}
         rules = [*table.checks, *([takes] if takes is not None else [])]
         self.checks = [check for check in rules if not check.columns & generated and check.columns]
+        self.unique = {name for names in table.unique for name in names}
+        self.unique |= {name for key in table.foreign_keys if key.target in apart for name in key.columns}
         self.same_as = self._own_keys()
         self.foreign_keys = [
             key
             for key in table.foreign_keys
-            if key.target in known.tables and not set(key.columns) & (set(self.same_as) | generated)
+            if key.target in known.tables
+            and key.target not in apart
+            and not set(key.columns) & (set(self.same_as) | generated)
         ]
         self.groups = self._grouped()
         grouped = {name for group in self.groups for name in group.columns}
@@ -64,12 +75,20 @@ class Writer:
         self.filled = [
             column
             for column in table.columns
-            if not column.generated and (column.name in needed or not _made(column))
+            if not column.generated and (column.name in needed or self._is_filled(column))
         ]
         self.free = [
             column for column in self.filled if column.name not in grouped and column.name not in self.same_as
         ]
-        self.unique = {name for names in table.unique for name in names}
+
+    def _is_filled(self, column: Column) -> bool:
+        """Tell whether a column gets its value here: one that a sequence fills does where it is a key.
+
+        So the sequence stays where it is, and gives no number that a row has already.
+        """
+        made = column.identity or "nextval(" in (column.default or "")
+        values = values_of(self.known.types, column.type, column.modifier)
+        return not made or (column.name in self.unique and values is not None and values.first_key > 0)
 
     def _own_keys(self) -> dict[str, str]:
         """Return the columns that must name a row of their own table: each row names itself."""
@@ -93,7 +112,11 @@ class Writer:
         return groups
 
     def statement(self, choice: Choice) -> sql.Composed:
-        """Return the INSERT. ``plain`` takes defaults and the most ordinary values for every row."""
+        """Return the INSERT.
+
+        ``plain`` takes defaults and the most ordinary values for every row, ``sparse`` NULL besides
+        wherever nothing speaks against it.
+        """
         identities = any(column.identity for column in self.filled)
         sources = [self._free_rows(choice)]
         for place, group in enumerate(self.groups):
@@ -127,12 +150,15 @@ class Writer:
         kind, _, required = base_of(self.known.types, column.type, column.modifier)
         values = values_of(self.known.types, column.type, column.modifier)
         different = column.name in self.unique
-        if column.default is not None and (place == 0 or choice == "plain") and not different:
+        if column.default is not None and (place == 0 or choice != "varied") and not different:
             return _default(column, kind)
-        if place == 2 and choice == "varied" and not column.required and not required:
+        empty = choice == "sparse" or (place == 2 and choice == "varied")
+        if empty and not column.required and not required:
             return _null(column, kind)
         if values is None:
             return cast(sql.Literal("1"), column.written)
+        if different:
+            return values.key(self.number + place)
         if place == 1 and choice == "varied":
             return values.edge(self.number + place)
         return values.plain(self.number + place)
@@ -152,6 +178,7 @@ class Writer:
             if together
             else sql.SQL("1")
         )
+        different = choice == "varied" or bool(group.columns & self.unique)
         mixed = len(ranks) > 1 and choice == "varied"
         order = (
             sql.SQL("{rank} > {least}, {rank} * 7919 % 1009").format(rank=_RANK, least=_LEAST)
@@ -164,7 +191,7 @@ class Writer:
             " FROM (SELECT {names}, {rank}, min({rank}) OVER () AS {least}, {again} AS {again_name}"
             " FROM (SELECT {chosen}, {ranks} AS {rank} FROM {sources}{equal}) AS chosen"
             "{conditions}) AS passing WHERE {again_name} = 1) AS {name}"
-            ' ON {name}.{place} = "seed rows".{place} % {name}.{count}'
+            " ON {name}.{place} = {row}"
         ).format(
             names=names,
             again_name=_AGAIN,
@@ -183,6 +210,9 @@ class Writer:
             equal=_where(equal),
             conditions=_where(conditions),
             name=name,
+            row=sql.SQL('"seed rows".{} % {}.{}').format(_PLACE, name, _COUNT)
+            if different
+            else sql.Literal(0),
         )
 
     def _chosen(self, group: _Group) -> list[sql.Composable]:
@@ -279,6 +309,8 @@ class Writer:
                 found.extend(cast(sql.Literal(label), kind.written) for label in kind.labels or ())
         values = values_of(self.known.types, column.type, column.modifier)
         if values is not None:
+            if column.name in self.unique:
+                found.extend(values.key(self.number + place) for place in range(self.each + 1))
             found.extend(values.plain(self.number + place) for place in range(self.each + 1))
             found.append(values.edge(self.number))
         if not column.required and not required:
@@ -288,11 +320,6 @@ class Writer:
 
 def _weights(count: int) -> list[int]:
     return [1, 3, 7, 17, 31, 61, 127, 251, 509, 1021][:count] + [1] * max(0, count - 10)
-
-
-def _made(column: Column) -> bool:
-    """Tell whether the table makes a column's value itself, another one for each row."""
-    return column.identity or "nextval(" in (column.default or "")
 
 
 def _names(names: Sequence[str] | object) -> sql.Composed:

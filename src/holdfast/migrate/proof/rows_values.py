@@ -17,6 +17,10 @@ from holdfast.migrate.proof.rows_catalogue import Type, base_of
 _LONG_TEXT = "Ünïcode “text” of 'some' \\ length, " * 8
 
 
+# Keys that stand apart from those that files and sequences give out.
+_APART = {"int2": 31_000, "int4": 1_000_000_000, "int8": 1_000_000_000, "numeric": 1_000_000_000}
+
+
 @dataclass(frozen=True, slots=True)
 class Values:
     """Makes values of one type: ``plain(number)`` differs for every number, ``edge(number)`` too."""
@@ -24,6 +28,11 @@ class Values:
     written: str
     plain: Callable[[int], sql.Composable]
     edge: Callable[[int], sql.Composable]
+    first_key: int = 0
+
+    def key(self, number: int) -> sql.Composable:
+        """Return a plain value for a key, which rows that a migration adds are not likely to have."""
+        return self.plain(self.first_key + number)
 
 
 def literal(text: str, written: str) -> sql.Composable:
@@ -49,7 +58,10 @@ def values_of(types: Mapping[int, Type], oid: int, modifier: int = -1) -> Values
         return None
     plain, edge = texts
     written = kind.written
-    return Values(written, lambda n: literal(plain(n), written), lambda n: literal(edge(n), written))
+    first_key = 0 if kind.name == "numeric" and modifier >= 4 else _APART.get(kind.name, 0)
+    return Values(
+        written, lambda n: literal(plain(n), written), lambda n: literal(edge(n), written), first_key
+    )
 
 
 def _made(types: Mapping[int, Type], kind: Type) -> Values | None:
