@@ -64,7 +64,10 @@ async def test_killed_inside_a_transaction_it_leaves_nothing_behind(
         "-- UP\nCREATE TABLE public.two (id INT);\nSELECT pg_sleep(600);\n-- DOWN\nDROP TABLE public.two;\n"
     )
     process = await start(empty_conninfo, {"a/0001_one": table("public.one"), "a/0002_two": slow})
-    await until(empty_database, "SELECT 1 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(600)'")
+    await until(
+        empty_database,
+        "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'",
+    )
     process.kill()
     await process.wait()
     files = migration_files({"a/0001_one": table("public.one"), "a/0002_two": table("public.two")})

@@ -90,7 +90,7 @@ async def migrate_up(
     done: list[Done] = []
     turn = Turn(database.settings.get(PATIENCE), tell)
     async with database.direct() as connection:
-        await history.ensure_history(connection)
+        await history.ensure_history(connection, patience=database.settings.get(PATIENCE))
         prepared = _run(database, connection, turn, at)
         while todo := _to_do(wanted, rows := await history.read_history(connection), limit):
             await _work(prepared, todo, Mark.of(rows), done)
@@ -124,11 +124,12 @@ async def _work(
     prepared: Run, todo: Sequence[tuple[Migration, Direction]], mark: Mark, done: list[Done]
 ) -> None:
     """Run migrations, each as soon as it is our turn, until another process has changed the history."""
-    for migration, direction in todo:
-        result = await run(prepared, migration, direction, mark)
+    following = [migration.transactional for migration, _ in todo[1:]]
+    for (migration, direction), more in zip(todo, [*following, False], strict=True):
+        result = await run(prepared, migration, direction, mark, more=more)
         while result.outcome == "busy":
             await prepared.turn.wait(prepared.connection)
-            result = await run(prepared, migration, direction, mark)
+            result = await run(prepared, migration, direction, mark, more=more)
         if result.outcome == "overtaken":
             return
         mark = result.mark

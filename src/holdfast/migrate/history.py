@@ -6,16 +6,20 @@ import asyncio
 import getpass
 import random
 import socket
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any, Literal
 
+import psycopg
 from psycopg import errors
 from psycopg.rows import dict_row
 
 from holdfast import __version__
+from holdfast.errors import Conflict
+from holdfast.migrate.errors import StillLocked
 from holdfast.migrate.files import Migration
 from holdfast.migrate.header import MigrationId
 from holdfast.postgres.statements import Statements
@@ -23,14 +27,25 @@ from holdfast.system import Connection
 
 STATEMENTS = Statements("holdfast.migrate", "history.sql")
 Direction = Literal["up", "down"]
-_ATTEMPTS = 20
+Parameters = dict[str, object]
+# CREATE IF NOT EXISTS is not atomic in PostgreSQL; renewing waits for locks only briefly.
+_AT_THE_SAME_MOMENT = (
+    errors.UniqueViolation,
+    errors.DuplicateTable,
+    errors.DuplicateSchema,
+    errors.DuplicateObject,
+    errors.InternalError,
+    errors.LockNotAvailable,
+    errors.DeadlockDetected,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
     """A row of the history: a migration that the database holds, or that is under way.
 
-    ``applied_at`` is UTC; ``outcome`` is ``applied``, ``applying`` or ``undoing``.
+    ``applied_at`` is UTC; ``outcome`` is ``applied``, ``adopted`` (taken over from another tool),
+    ``applying`` or ``undoing``.
     """
 
     system: str
@@ -49,6 +64,11 @@ class Applied:
         """Which migration it is."""
         return MigrationId(self.system, self.number)
 
+    @property
+    def settled(self) -> bool:
+        """Whether the database holds it whole."""
+        return self.outcome in ("applied", "adopted")
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -64,7 +84,7 @@ class Mark:
     @classmethod
     def of(cls, history: Sequence[Applied]) -> Mark:
         """Return the mark of a history that was read."""
-        unfinished = sum(row.outcome != "applied" for row in history)
+        unfinished = sum(not row.settled for row in history)
         return cls(len(history), max((row.position for row in history), default=0), unfinished)
 
 
@@ -78,22 +98,51 @@ def actor() -> str:
     return f"{account}@{socket.gethostname()}"
 
 
-async def ensure_history(connection: Connection) -> None:
-    """Make the schema ``holdfast`` and the history's tables where they do not stand.
+async def ensure_history(connection: Connection, *, patience: float = 60.0) -> None:
+    """Make the schema ``holdfast`` and the history's tables where they do not stand, and renew old ones.
 
-    The connection must be in autocommit mode. Several processes may do so at once.
+    The connection must be in autocommit mode. Several processes may do so at once; ``patience`` is how
+    many seconds it waits for them. Raises ``StillLocked``, ``Conflict`` where something of somebody's own
+    is built on the old tables.
     """
-    for attempt in range(_ATTEMPTS):
-        if await history_exists(connection):
+    began = time.monotonic()
+    while True:
+        state = (await _rows(connection, "exists"))[0]
+        if state["complete"] and state["current"]:
             return
+        error: psycopg.Error | None = None
         try:
-            async with connection.transaction():
-                await connection.execute(STATEMENTS["create"], prepare=False)
-        except (errors.UniqueViolation, errors.DuplicateTable, errors.DuplicateSchema, errors.InternalError):
-            # Somebody else makes them at the same moment: CREATE IF NOT EXISTS is not atomic in PostgreSQL.
-            if attempt == _ATTEMPTS - 1:
-                raise
-            await asyncio.sleep(random.uniform(0.01, 0.05))  # noqa: S311  spreads processes, guards nothing
+            if await _make_ready(connection, complete=state["complete"]):
+                continue
+        except errors.FeatureNotSupported as built_upon:
+            diagnosis = built_upon.diag
+            raise Conflict(
+                f"The history's tables cannot be renewed: {diagnosis.message_primary} "
+                f"({diagnosis.message_detail}).",
+                hint="Drop what is built on holdfast.migrations, run the same again, and create it again.",
+            ) from built_upon
+        except _AT_THE_SAME_MOMENT as met:
+            error = met
+        if time.monotonic() - began > patience:
+            raise StillLocked(
+                f"The history's tables could not be made ready for {patience:g} s: "
+                f"{error or 'another process migrates'}.",
+                hint="Wait for the other process to end, then run the same again.",
+            ) from error
+        await asyncio.sleep(random.uniform(0.01, 0.05))  # noqa: S311  spreads processes, guards nothing
+
+
+async def _make_ready(connection: Connection, *, complete: bool) -> bool:
+    """Make the tables, or renew those of an earlier version; False where others have the turn."""
+    async with connection.transaction():
+        if not complete:
+            await connection.execute(STATEMENTS["create"], prepare=False)
+        elif not await _rows(connection, "lock_to_renew"):
+            return False
+        else:
+            await connection.execute(STATEMENTS["limit_renewal"], prepare=False)
+            await connection.execute(STATEMENTS["renew_tables"], prepare=False)
+    return True
 
 
 async def history_exists(connection: Connection) -> bool:
@@ -114,10 +163,14 @@ async def read_mark(connection: Connection) -> Mark:
     return Mark(**(await _rows(connection, "mark"))[0])
 
 
-async def record(connection: Connection, migration: Migration, duration_ms: int) -> None:
-    """Write the row of a migration that this transaction has applied."""
-    parameters = {**_key(migration), "duration_ms": duration_ms, "outcome": "applied"}
-    await connection.execute(STATEMENTS["record"], {**parameters, **_about(migration)})
+def recording(migration: Migration) -> Parameters:
+    """Return the parameters of ``record`` for a migration."""
+    return {**_key(migration), **_about(migration)}
+
+
+def removing(migration: Migration) -> Parameters:
+    """Return the parameters of ``remove`` for a migration."""
+    return _key(migration)
 
 
 async def accept(connection: Connection, migration: Migration) -> bool:
@@ -168,11 +221,11 @@ async def end_steps(connection: Connection, migration: Migration, duration_ms: i
     await connection.execute(STATEMENTS["forget_steps"], _key(migration))
 
 
-def _key(migration: Migration) -> dict[str, object]:
+def _key(migration: Migration) -> Parameters:
     return {"system": migration.id.system, "number": migration.id.number}
 
 
-def _about(migration: Migration) -> dict[str, object]:
+def _about(migration: Migration) -> Parameters:
     return {
         "name": migration.name,
         "checksum": migration.checksum,
@@ -182,7 +235,7 @@ def _about(migration: Migration) -> dict[str, object]:
 
 
 async def _rows(
-    connection: Connection, statement: str, parameters: dict[str, object] | None = None
+    connection: Connection, statement: str, parameters: Parameters | None = None
 ) -> list[dict[str, Any]]:
     async with connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(STATEMENTS[statement], parameters)

@@ -1,9 +1,14 @@
 -- name: exists
--- Tells whether the tables of the history stand.
+-- Tells whether the tables of the history stand, and whether they are as this version makes them.
 SELECT to_regclass('holdfast.migrations') IS NOT NULL
    AND to_regclass('holdfast.migration_steps') IS NOT NULL
    AND to_regclass('holdfast.migration_lock') IS NOT NULL
-    AS complete;
+    AS complete,
+       EXISTS (
+           SELECT FROM pg_catalog.pg_constraint
+           WHERE conrelid = to_regclass('holdfast.migrations') AND conname = 'migrations_outcome_check'
+             AND pg_get_constraintdef(oid) LIKE '%%adopted%%'
+       ) AS current;
 
 -- name: create
 -- Makes the schema holdfast and the history's own tables; running it again changes nothing.
@@ -11,12 +16,12 @@ SELECT to_regclass('holdfast.migrations') IS NOT NULL
 CREATE SCHEMA IF NOT EXISTS holdfast;
 CREATE TABLE IF NOT EXISTS holdfast.migrations (
     system TEXT NOT NULL,
-    number INTEGER NOT NULL CHECK (number > 0),
+    number BIGINT NOT NULL CHECK (number > 0),
     name TEXT NOT NULL,
     checksum TEXT NOT NULL,
     applied_at TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
     duration_ms BIGINT NOT NULL,
-    outcome TEXT NOT NULL CHECK (outcome IN ('applied', 'applying', 'undoing')),
+    outcome TEXT NOT NULL CHECK (outcome IN ('applied', 'adopted', 'applying', 'undoing')),
     version TEXT NOT NULL,
     actor TEXT NOT NULL,
     position BIGINT GENERATED ALWAYS AS IDENTITY,
@@ -26,13 +31,13 @@ COMMENT ON TABLE holdfast.migrations IS
     'Which migrations the database holds. A row commits together with what its file does.';
 COMMENT ON COLUMN holdfast.migrations.checksum IS 'SHA-256 (hex) of the file as it was applied.';
 COMMENT ON COLUMN holdfast.migrations.outcome IS
-    'applied; or applying, undoing: a file without a transaction that is under way or was cut off.';
+    'applied; adopted: by another tool, taken over; applying, undoing: under way, or was cut off.';
 COMMENT ON COLUMN holdfast.migrations.version IS 'Holdfast''s version that applied it.';
 COMMENT ON COLUMN holdfast.migrations.actor IS 'Who applied it: database role, account and host.';
 COMMENT ON COLUMN holdfast.migrations.position IS 'The order in which they were applied, across systems.';
 CREATE TABLE IF NOT EXISTS holdfast.migration_steps (
     system TEXT NOT NULL,
-    number INTEGER NOT NULL,
+    number BIGINT NOT NULL,
     direction TEXT NOT NULL CHECK (direction IN ('up', 'down')),
     step INTEGER NOT NULL,
     checksum TEXT NOT NULL,
@@ -54,6 +59,28 @@ COMMENT ON TABLE holdfast.migration_lock IS
     'Whose turn it is to migrate: the row''s lock for a transaction, its lease for longer work.';
 INSERT INTO holdfast.migration_lock DEFAULT VALUES ON CONFLICT DO NOTHING;
 
+-- name: renew_tables
+-- Brings the tables of an earlier version to what create makes; its transaction has the turn.
+-- cannot-prepare: several statements, DDL
+ALTER TABLE holdfast.migrations
+    DROP CONSTRAINT IF EXISTS migrations_outcome_check,
+    ALTER COLUMN number TYPE BIGINT,
+    ADD CONSTRAINT migrations_outcome_check
+        CHECK (outcome IN ('applied', 'adopted', 'applying', 'undoing'));
+ALTER TABLE holdfast.migration_steps ALTER COLUMN number TYPE BIGINT;
+COMMENT ON COLUMN holdfast.migrations.outcome IS
+    'applied; adopted: by another tool, taken over; applying, undoing: under way, or was cut off.';
+
+-- name: lock_to_renew
+-- Takes the turn for this transaction where nobody has it; the history's tables are then nobody's.
+SELECT only_row FROM holdfast.migration_lock
+WHERE holder IS NULL OR lease_until < clock_timestamp()
+FOR UPDATE SKIP LOCKED;
+
+-- name: limit_renewal
+-- Lets a transaction wait for a lock only briefly, and others behind it.
+SELECT set_config('lock_timeout', '2s', true);
+
 -- name: applied
 -- Every migration that the database holds, in the order in which they were applied.
 SELECT system, number, name, checksum, applied_at, duration_ms, outcome, version, actor, position
@@ -63,14 +90,16 @@ ORDER BY position;
 -- name: mark
 -- A mark that changes whenever a migration is begun, applied or undone.
 SELECT count(*) AS count, coalesce(max(position), 0) AS newest,
-       count(*) FILTER (WHERE outcome <> 'applied') AS unfinished
+       count(*) FILTER (WHERE outcome NOT IN ('applied', 'adopted')) AS unfinished
 FROM holdfast.migrations;
 
 -- name: record
--- Writes a migration's row; it commits with what the migration does.
+-- Writes a migration's row; it commits with what the migration does, which took from the transaction's start.
 INSERT INTO holdfast.migrations (system, number, name, checksum, duration_ms, outcome, version, actor)
-VALUES (%(system)s, %(number)s, %(name)s, %(checksum)s, %(duration_ms)s, %(outcome)s, %(version)s,
-        current_user || ' ' || %(actor)s);
+VALUES (%(system)s, %(number)s, %(name)s, %(checksum)s,
+        round(extract(epoch FROM clock_timestamp() - transaction_timestamp()) * 1000)::BIGINT,
+        'applied', %(version)s, current_user || ' ' || %(actor)s)
+RETURNING position, duration_ms;
 
 -- name: begin_steps
 -- Says that a file without a transaction is under way; a row of an earlier attempt is taken up.
@@ -117,5 +146,5 @@ DELETE FROM holdfast.migrations WHERE system = %(system)s AND number = %(number)
 -- name: accept
 -- Takes the file as it stands now for what was applied.
 UPDATE holdfast.migrations SET checksum = %(checksum)s
-WHERE system = %(system)s AND number = %(number)s AND outcome = 'applied'
+WHERE system = %(system)s AND number = %(number)s AND outcome IN ('applied', 'adopted')
 RETURNING number;

@@ -180,7 +180,7 @@ def _entry(migration: Migration, row: Applied | None, newest: Mapping[str, int])
     state: EntryState
     if row is None:
         state = "out of order" if migration.id.number < newest.get(migration.id.system, 0) else "pending"
-    elif row.outcome != "applied":
+    elif not row.settled:
         state = "interrupted"
     else:
         state = "applied" if row.checksum == migration.checksum else "edited"

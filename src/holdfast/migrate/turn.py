@@ -19,6 +19,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 import psycopg
+from psycopg import sql
 from psycopg.rows import dict_row
 
 from holdfast.errors import HoldfastError, TryAgain
@@ -61,8 +62,16 @@ class Turn:
         cursor = await connection.execute(_STATEMENTS["take"], {"holder": self.holder})
         taken = await cursor.fetchone() is not None
         if taken:
-            self._waiting_since, self._pause = None, _FIRST_PAUSE
+            self.taken()
         return taken
+
+    def taking(self, connection: Connection) -> str:
+        """Return the SQL that takes the turn for a transaction: no row where others have it."""
+        return _STATEMENTS["take"].text.replace("%(holder)s", sql.Literal(self.holder).as_string(connection))
+
+    def taken(self) -> None:
+        """Note that nobody has to be waited for any more."""
+        self._waiting_since, self._pause = None, _FIRST_PAUSE
 
     async def wait(self, connection: Connection) -> None:
         """Wait a moment for whoever has the turn; call it outside of a transaction.

@@ -1,0 +1,59 @@
+"""Several statements in one message to the server: one round trip, and the first error ends them all.
+
+psycopg sends several statements as one message too, but does not tell which of them was refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import psycopg
+from psycopg import generators, pq
+from psycopg.errors import error_from_result
+
+from holdfast.system import Connection
+
+
+class Refused(Exception):
+    """The server refused a statement, and did not begin those after it.
+
+    ``index`` is the statement's (from 0); ``position`` where in its text the fault is (characters, from
+    0), or None.
+    """
+
+    def __init__(self, index: int, position: int | None, error: psycopg.Error) -> None:
+        super().__init__(str(error))
+        self.index = index
+        self.position = position
+        self.error = error
+
+
+async def send(connection: Connection, statements: Sequence[str]) -> list[pq.abc.PGresult]:
+    """Run statements, each a single command without a closing semicolon, and return their results.
+
+    Raises ``Refused``, and psycopg's ``OperationalError`` where the connection ends. COPY from or to the
+    client is not for this.
+    """
+    encoding = connection.info.encoding
+    async with connection.lock:
+        connection.pgconn.send_query(";\n".join(statements).encode(encoding))
+        results: list[pq.abc.PGresult] = await connection.wait(generators.execute(connection.pgconn))
+    last = results[-1]
+    if last.status == pq.ExecStatus.FATAL_ERROR:
+        error = error_from_result(last, encoding)
+        if connection.closed:
+            raise error
+        raise Refused(*_place(statements, len(results) - 1, error.diag.statement_position), error)
+    return results
+
+
+def _place(statements: Sequence[str], answered: int, position: str | None) -> tuple[int, int | None]:
+    """Return which statement was refused, and where in it: the server counts from the message's start."""
+    if position is None:
+        return min(answered, len(statements) - 1), None
+    left = int(position) - 1
+    for index, statement in enumerate(statements):
+        if left <= len(statement) + 1:
+            return index, min(left, len(statement))
+        left -= len(statement) + 2
+    return len(statements) - 1, None
