@@ -252,7 +252,9 @@ class Writer:
                     sql.SQL(", ").join(rows), name, _RANK, sql.Identifier(column)
                 )
             )
-            ranks.append(sql.SQL("{}.{}").format(name, _RANK))
+            # What a table says by itself comes first: its triggers often take nothing else for a new row.
+            weight = 1 if self.by_name[column].default is None else 1000
+            ranks.append(sql.SQL("{} * {}.{}").format(sql.Literal(weight), name, _RANK))
         return sources, ranks, equal
 
     def _parents(self, key: ForeignKey, name: sql.Identifier) -> sql.Composable:
