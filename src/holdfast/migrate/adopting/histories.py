@@ -61,11 +61,10 @@ class Tool:
     table: str
     columns: frozenset[str]
     read: Callable[[Connection, Table], Awaitable[list[Record]]]
-    exactly: bool = False
 
     def wrote(self, columns: Sequence[str]) -> bool:
         """Tell whether a table with these columns is one that this tool makes."""
-        return self.columns == set(columns) if self.exactly else self.columns <= set(columns)
+        return self.columns == set(columns)
 
 
 @dataclass(frozen=True)
@@ -167,18 +166,19 @@ async def _flyway(connection: Connection, table: Table) -> list[Record]:
 
 
 ALEMBIC = Tool("alembic", "alembic_version", frozenset({"version_num"}), _alembic)
-DBMATE = Tool("dbmate", "schema_migrations", frozenset({"version"}), _dbmate, exactly=True)
+DBMATE = Tool("dbmate", "schema_migrations", frozenset({"version"}), _dbmate)
 GOLANG_MIGRATE = Tool("golang-migrate", "schema_migrations", frozenset({"version", "dirty"}), _golang_migrate)
 SQLX = Tool(
     "sqlx",
     "_sqlx_migrations",
-    frozenset({"version", "installed_on", "success", "checksum", "execution_time"}),
+    frozenset({"version", "description", "installed_on", "success", "checksum", "execution_time"}),
     _sqlx,
 )
 FLYWAY = Tool(
     "flyway",
     "flyway_schema_history",
-    frozenset({"installed_rank", "version", "type", "script", "checksum", "installed_on", "success"}),
+    frozenset({"installed_rank", "version", "description", "type", "script", "checksum", "installed_by"})
+    | {"installed_on", "execution_time", "success"},
     _flyway,
 )
 TOOLS = {tool.name: tool for tool in (ALEMBIC, FLYWAY, DBMATE, SQLX, GOLANG_MIGRATE)}
