@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 import psycopg
 from psycopg import sql
+from psycopg.rows import tuple_row
 
 from holdfast.migrate.proof.rows_catalogue import STATEMENTS, Table, Tables, parents_first, read_tables
 from holdfast.migrate.proof.rows_kept import Rows, Shape, read_rows, whole_names
@@ -149,8 +150,9 @@ class _Seeding:
             "SELECT set_config('holdfast.seed', %s, true)", [orjson.dumps(jobs).decode()]
         )
         await self.connection.execute(STATEMENTS["insert_rows"], prepare=False)
-        cursor = await self.connection.execute("SELECT current_setting('holdfast.seeded')")
-        row = await cursor.fetchone()
+        async with self.connection.cursor(row_factory=tuple_row) as cursor:
+            await cursor.execute("SELECT current_setting('holdfast.seeded')")
+            row = await cursor.fetchone()
         if row is not None:
             self.outcomes |= {int(oid): outcome for oid, outcome in orjson.loads(row[0]).items()}
 
@@ -238,8 +240,9 @@ class _Seeding:
 
 
 async def _time(connection: Connection) -> str:
-    cursor = await connection.execute("SELECT (now() AT TIME ZONE 'UTC')::text")
-    row = await cursor.fetchone()
+    async with connection.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute("SELECT (now() AT TIME ZONE 'UTC')::text")
+        row = await cursor.fetchone()
     return str(row[0]) if row else ""
 
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from psycopg import sql
+from psycopg.rows import tuple_row
 
 from holdfast.migrate.proof.rows_catalogue import Table
 from holdfast.system import Connection
@@ -83,9 +84,10 @@ async def read_rows(connection: Connection, shapes: Iterable[Shape]) -> dict[int
             statement = sql.SQL(" UNION ALL ").join(
                 _reading(shape) for shape in every[start : start + _TOGETHER]
             )
-            cursor = await connection.execute(statement, prepare=False)
-            for oid, place, values in await cursor.fetchall():
-                found[oid].append(Row(place, tuple(values)))
+            async with connection.cursor(row_factory=tuple_row) as cursor:
+                await cursor.execute(statement, prepare=False)
+                for oid, place, values in await cursor.fetchall():
+                    found[oid].append(Row(place, tuple(values)))
     return dict(found)
 
 
@@ -108,8 +110,9 @@ def _reading(shape: Shape) -> sql.Composed:
 @asynccontextmanager
 async def whole_names(connection: Connection) -> AsyncIterator[None]:
     """Let the server write names with their schemas. The connection must be in a transaction."""
-    cursor = await connection.execute("SELECT current_setting('search_path')")
-    row = await cursor.fetchone()
+    async with connection.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute("SELECT current_setting('search_path')")
+        row = await cursor.fetchone()
     await connection.execute("SELECT set_config('search_path', '', true)")
     yield
     await connection.execute("SELECT set_config('search_path', %s, true)", [row[0] if row else ""])

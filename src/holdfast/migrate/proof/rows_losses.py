@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import psycopg
 from psycopg import sql
+from psycopg.rows import tuple_row
 
 from holdfast.migrate.proof.rows_catalogue import rows_of
 from holdfast.migrate.proof.rows_kept import Row, Rows, Shape, ShapeColumn, read_rows, whole_names
@@ -256,8 +257,11 @@ class _Comparison:
                 back=sql.SQL(back).format(before=sql.SQL(before.written), after=sql.SQL(after.written)),
             )
             try:
-                async with self.connection.transaction():
-                    cursor = await self.connection.execute(statement, prepare=False)
+                async with (
+                    self.connection.transaction(),
+                    self.connection.cursor(row_factory=tuple_row) as cursor,
+                ):
+                    await cursor.execute(statement, prepare=False)
                     same |= {row[0] for row in await cursor.fetchall()}
             except psycopg.Error:  # the types have no conversion, or the old one is gone
                 continue
