@@ -79,8 +79,17 @@ def compare(expected: Catalogue, found: Catalogue, *, column_order: bool = True)
 
 
 def _goes_with_parent(item: Item, here: Catalogue, there: Catalogue) -> bool:
-    """Tell whether an item is missing on the other side because its parent is."""
-    return item.parent is not None and item.parent in here.items and item.parent not in there.items
+    """Tell whether an item is missing on the other side because what it comes and goes with is."""
+    return any(key in here.items and key not in there.items for key in _goes_with(item))
+
+
+def _goes_with(item: Item) -> list[str]:
+    keys = [] if item.parent is None else [item.parent]
+    if "partition_of" in item.definition:
+        keys.append(f"index {item.definition['partition_of']}")
+    if item.kind == "trigger" and item.definition.get("inherited"):
+        keys.append(f"table {item.name.rpartition(' on ')[2]}")
+    return keys
 
 
 def _changes(
@@ -91,9 +100,9 @@ def _changes(
         one, other = wanted.definition.get(attribute), actual.definition.get(attribute)
         if one == other or (attribute in _OF_ONE_MAJOR and expected.major != found.major):
             continue
-        if attribute == "columns" and wanted.kind.endswith("table"):
-            if not column_order or not _ordered_otherwise(one or [], other or []):
-                continue
+        of_table = attribute == "columns" and wanted.kind.endswith("table")
+        if of_table and not (column_order and _ordered_otherwise(one or [], other or [])):
+            continue
         changes.append(Change(attribute, one, other))
     if wanted.parent != actual.parent and "owned_by" not in {change.attribute for change in changes}:
         changes.append(Change("parent", wanted.parent, actual.parent))
@@ -101,7 +110,7 @@ def _changes(
 
 
 def _ordered_otherwise(one: list[str], other: list[str]) -> bool:
-    """Tell whether the columns that both sides have stand in another order; the others are items of their own."""
+    """Tell whether the columns that both sides have stand in another order."""
     both = set(one) & set(other)
     return [name for name in one if name in both] != [name for name in other if name in both]
 

@@ -7,7 +7,7 @@ SELECT 'extension' AS kind, NULL::text AS schema, quote_ident(x.extname) AS name
 FROM pg_extension x JOIN pg_namespace n ON n.oid = x.extnamespace
 
 -- name: event_triggers
--- Event triggers.
+-- Event triggers with the commands that they wait for.
 SELECT 'event trigger' AS kind, NULL::text AS schema, quote_ident(e.evtname) AS name, NULL::text AS parent,
        jsonb_strip_nulls(jsonb_build_object(
            'event', e.evtevent, 'function', e.evtfoid::regprocedure::text, 'tags', to_jsonb(e.evttags),
@@ -63,7 +63,7 @@ WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
                   WHERE d.classid = 'pg_collation'::regclass AND d.objid = l.oid AND d.deptype = 'e')
 
 -- name: operators
--- Operators.
+-- Operators that somebody has made.
 SELECT 'operator' AS kind, n.nspname::text AS schema,
        quote_ident(n.nspname) || '.' || o.oprname || '('
            || CASE WHEN o.oprleft = 0 THEN 'NONE' ELSE format_type(o.oprleft, NULL) END || ','

@@ -15,6 +15,7 @@ from holdfast.system import Connection
 
 _PACKAGE = "holdfast.migrate.catalogue"
 _FILES = ("relations.sql", "code.sql", "rights.sql", "others.sql")
+# One query of all: it is planned once a connection, where that prepares statements.
 _SESSION = Statements(_PACKAGE, "session.sql")
 
 _ALL = sql.SQL("SELECT kind, schema, name, parent, definition FROM ({items}) AS item")
@@ -43,7 +44,7 @@ async def read_catalogue(connection: Connection, *, schemas: Sequence[str] | Non
     if schemas is not None:
         query = _OF_SCHEMAS.format(all=query, schemas=sql.Literal(list(schemas)))
     async with _canonical(connection) as major, connection.cursor(row_factory=tuple_row) as cursor:
-        await cursor.execute(query, prepare=False)
+        await cursor.execute(query, prepare=True)
         rows = await cursor.fetchall()
     return Catalogue.of(
         major,
@@ -52,9 +53,9 @@ async def read_catalogue(connection: Connection, *, schemas: Sequence[str] | Non
 
 
 async def fingerprint(connection: Connection) -> str:
-    """Return the hash of what the database holds, the same as ``Catalogue.fingerprint``, made by the server."""
+    """Return the hash of what the database holds, made by the server; ``Catalogue.fingerprint`` is alike."""
     async with _canonical(connection), connection.cursor(row_factory=tuple_row) as cursor:
-        await cursor.execute(_HASH.format(items=_items()), prepare=False)
+        await cursor.execute(_HASH.format(items=_items()), prepare=True)
         row = await cursor.fetchone()
     if row is None:
         raise RuntimeError("an aggregate returned no row")

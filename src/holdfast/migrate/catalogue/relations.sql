@@ -29,7 +29,7 @@ SELECT CASE c.relkind WHEN 'f' THEN 'foreign table' ELSE 'table' END AS kind,
                              WHERE toast.oid = c.reltoastrelid) o),
            'access_method', (SELECT m.amname FROM pg_am m WHERE m.oid = c.relam AND m.amname <> 'heap'),
            'tablespace', (SELECT s.spcname FROM pg_tablespace s WHERE s.oid = c.reltablespace),
-           'replica_identity', CASE c.relreplident WHEN 'n' THEN 'nothing' WHEN 'f' THEN 'full' WHEN 'i'
+           'replica_identity', CASE CASE c.relkind WHEN 'f' THEN 'd' ELSE c.relreplident END WHEN 'n' THEN 'nothing' WHEN 'f' THEN 'full' WHEN 'i'
                THEN (SELECT 'index ' || quote_ident(x.relname) FROM pg_index i
                      JOIN pg_class x ON x.oid = i.indexrelid
                      WHERE i.indrelid = c.oid AND i.indisreplident) END,
@@ -89,7 +89,7 @@ SELECT 'column' AS kind, n.nspname::text AS schema,
                        FROM pg_options_to_table(a.attoptions) o),
            'foreign_options', (SELECT jsonb_object_agg(o.option_name, o.option_value)
                                FROM pg_options_to_table(a.attfdwoptions) o),
-           'inherited', nullif(a.attinhcount > 0 AND NOT a.attislocal, false)
+           'inherited', nullif(a.attinhcount > 0, false)
        )) AS definition
 FROM pg_attribute a
 JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -101,7 +101,7 @@ WHERE c.relkind IN ('r', 'p', 'f') AND a.attnum > 0 AND NOT a.attisdropped
                   WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
 
 -- name: constraints
--- Constraints of tables, except not-null (the column's) and what a partition has from its parent.
+-- Constraints of tables, except not-null (the column's) and what a table has from its parent.
 SELECT 'constraint' AS kind, n.nspname::text AS schema,
        quote_ident(k.conname) || ' on ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS name,
        CASE c.relkind WHEN 'f' THEN 'foreign table ' ELSE 'table ' END
@@ -123,7 +123,7 @@ FROM pg_constraint k
 JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_class x ON x.oid = k.conindid AND k.contype IN ('p', 'u', 'x')
 WHERE k.contype IN ('c', 'f', 'p', 'u', 'x') AND k.conparentid = 0
-  AND (k.conislocal OR k.coninhcount = 0)
+  AND k.coninhcount = 0
   AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
   AND NOT EXISTS (SELECT FROM pg_depend d
                   WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')

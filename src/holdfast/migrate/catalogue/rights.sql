@@ -78,7 +78,8 @@ WITH objects (class, id, sub, kind, schema, name, parent, owner, type, acl) AS (
     ) e
     WHERE (o.schema IS NULL OR o.schema !~ '^pg_' AND o.schema <> 'information_schema')
       AND NOT EXISTS (SELECT FROM pg_depend d
-                      WHERE d.classid = o.class AND d.objid = o.id AND d.deptype = 'e')
+                      WHERE d.classid = o.class AND d.objid = o.id
+                        AND (d.deptype = 'e' OR d.deptype = 'i' AND o.class = 'pg_proc'::regclass))
 )
 SELECT 'grants' AS kind, schema, kind || ' ' || name AS name, parent,
        jsonb_strip_nulls(jsonb_build_object(
@@ -99,7 +100,7 @@ SELECT 'default privileges' AS kind, n.nspname::text AS schema,
            || CASE a.defaclobjtype WHEN 'r' THEN 'tables' WHEN 'S' THEN 'sequences' WHEN 'f' THEN 'functions'
                                    WHEN 'T' THEN 'types' WHEN 'n' THEN 'schemas' ELSE 'large objects' END
            AS name,
-       'schema ' || quote_ident(n.nspname) AS parent,
+       NULL::text AS parent,
        jsonb_build_object('rights', (
            SELECT jsonb_agg(r.entry ORDER BY r.entry COLLATE "C") FROM (
                SELECT CASE WHEN x.grantee = 0 THEN 'PUBLIC' WHEN x.grantee = a.defaclrole THEN 'owner'
@@ -119,7 +120,9 @@ SELECT 'comment' AS kind, s.schema, o.type || ' ' || o.identity AS name,
             WHEN o.type = 'statistics object' THEN 'statistics ' || o.identity
             ELSE o.type || ' ' || o.identity END AS parent,
        jsonb_build_object('text', x.description) AS definition
-FROM pg_description x
+FROM (SELECT * FROM pg_description
+      WHERE objoid >= 16384 OR classoid = 'pg_namespace'::regclass AND objoid = 2200
+      OFFSET 0) x -- first, so that the many of PostgreSQL's own are not named
 CROSS JOIN LATERAL pg_identify_object(x.classoid, x.objoid, x.objsubid) o
 LEFT JOIN pg_trigger g ON x.classoid = 'pg_trigger'::regclass AND g.oid = x.objoid
 LEFT JOIN pg_policy p ON x.classoid = 'pg_policy'::regclass AND p.oid = x.objoid
@@ -131,8 +134,7 @@ LEFT JOIN pg_class c ON c.oid = coalesce(
 LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
 CROSS JOIN LATERAL (SELECT coalesce(
     n.nspname, o.schema, CASE WHEN x.classoid = 'pg_namespace'::regclass THEN o.name END) AS schema) s
-WHERE (x.objoid >= 16384 OR x.classoid = 'pg_namespace'::regclass AND o.name = 'public'
-                            AND x.description <> 'standard public schema')
+WHERE (x.objoid >= 16384 OR x.description <> 'standard public schema')
   AND (s.schema IS NULL OR s.schema !~ '^pg_' AND s.schema <> 'information_schema')
   AND NOT EXISTS (SELECT FROM pg_depend d
                   WHERE d.classid = x.classoid AND d.objid = x.objoid AND d.deptype = 'e')
