@@ -13,19 +13,18 @@ from holdfast.migrate.migration import Migration
 
 @dataclass(frozen=True)
 class Format:
-    """A way of writing migrations: its reader, what it is, and the name of the next file(s)."""
+    """A way of writing migrations, and its reader."""
 
     name: str
     read: Callable[[Sequence[Source], str], list[Migration]]
-    summary: str
 
 
-HOLDFAST = Format("holdfast", holdfast.read, "NNNN_words.sql with -- UP and -- DOWN")
-DBMATE = Format("dbmate", dbmate.read, "NUMBER_words.sql with -- migrate:up and -- migrate:down")
-UP_DOWN = Format("sqlx", up_down.read, "NUMBER_words.up.sql and .down.sql, or NUMBER_words.sql alone")
-ROLLBACK = Format("rollback", rollback.read, "NAME.sql and NAME_rollback.sql")
-FLYWAY = Format("flyway", flyway.read, "VNUMBER__words.sql and UNUMBER__words.sql")
-GOLANG_MIGRATE = Format("golang-migrate", up_down.read, UP_DOWN.summary)
+HOLDFAST = Format("holdfast", holdfast.read)
+DBMATE = Format("dbmate", dbmate.read)
+UP_DOWN = Format("sqlx", up_down.read)
+ROLLBACK = Format("rollback", rollback.read)
+FLYWAY = Format("flyway", flyway.read)
+GOLANG_MIGRATE = Format("golang-migrate", up_down.read)
 FORMATS = {form.name: form for form in (HOLDFAST, DBMATE, UP_DOWN, GOLANG_MIGRATE, ROLLBACK, FLYWAY)}
 
 
