@@ -15,6 +15,7 @@ _COMMANDS = {
     "adopt": ("adopting:adopt", "Take over a database whose history another tool keeps; run nothing."),
     "docs": ("describing:docs", "Write Markdown of the tables: columns, comments, keys, indexes, rows."),
     "down": ("applying:down", "Undo a system's newest migration, or several."),
+    "promote": ("promoting:promote", "Apply to one database exactly what another one has."),
     "status": ("applying:status", "Show each migration and how it stands."),
     "up": ("applying:up", "Apply everything that is not applied yet."),
 }

@@ -86,6 +86,11 @@ class Asked:
         return self.all_files.only(self.systems or None)
 
     @property
+    def by_system(self) -> dict[str, Path]:
+        """The folders of ``--dir`` by the systems that they are."""
+        return dict(zip(self.systems, self.folders, strict=False))
+
+    @property
     def one_system(self) -> str:
         """The one system that was asked for. Raises ``WrongUse`` where there is none or several."""
         if len(self.systems) != 1:

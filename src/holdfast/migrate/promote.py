@@ -1,0 +1,120 @@
+"""Brings one environment to where another one is: exactly what that one has applied, and nothing else.
+
+Before anything is done, both must be what they say they are: their histories agree with the files and
+with each other, their live catalogues are what those histories give, and the files are proven on the
+servers' versions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from holdfast.migrate import history, plan
+from holdfast.migrate.adopting.verifying import differences
+from holdfast.migrate.engine import Done, migrate_up
+from holdfast.migrate.errors import MigrationsDisagree
+from holdfast.migrate.files import Migration
+from holdfast.migrate.history import Applied
+from holdfast.migrate.plan import Files
+from holdfast.migrate.proof.certificate import require
+from holdfast.migrate.turn import Tell
+from holdfast.postgres.database import Database
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two environments: what it is called in messages, and its history."""
+
+    name: str
+    database: Database
+    rows: Sequence[Applied]
+    major: int
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """What is to be applied to the target, or was."""
+
+    missing: Sequence[Migration]
+    done: Sequence[Done] = ()
+
+
+async def promote(
+    source: Database,
+    target: Database,
+    files: Files,
+    *,
+    folders: Mapping[str, Path],
+    tell: Tell,
+    dry_run: bool = False,
+) -> Promotion:
+    """Apply to ``target`` what ``source`` has applied and it has not.
+
+    ``folders`` are those of ``--dir`` by system. Raises ``MigrationsDisagree`` where histories or
+    catalogues contradict the files or each other, ``NotProven``, and what ``migrate_up`` raises.
+    """
+    sides = [await _side("the source", source), await _side("the target", target)]
+    problems = [problem for side in sides for problem in _against_files(side, files)]
+    if not problems:
+        problems = _against_each_other(*sides, files)
+    _refuse(problems, "See `holdfast migrate status` on each of them.")
+    wanted = _of(files, sides[0].rows)
+    held = {row.id for row in sides[1].rows}
+    missing = [migration for migration in wanted.ordered if migration.id not in held]
+    for major in sorted({side.major for side in sides}):
+        require(files, missing, major, folders=folders)
+    for side in sides:
+        found = await differences(side.database, _of(files, side.rows))
+        _refuse(
+            [f"{side.name} does not hold what its history gives: {each}" for each in found],
+            "See `holdfast migrate drift` on it.",
+        )
+    if dry_run or not missing:
+        return Promotion(missing)
+    done = await migrate_up(target, files=wanted, tell=tell)
+    _refuse(
+        [
+            f"afterwards the target holds not what its history gives: {each}"
+            for each in await drifted(target, wanted)
+        ],
+        "The files were applied; see `holdfast migrate drift` on the target.",
+        begin="The promotion did not end as it should have",
+    )
+    return Promotion(missing, done)
+
+
+async def _side(name: str, database: Database) -> Side:
+    async with database.connection() as connection:
+        rows = await history.read_history(connection)
+        return Side(name, database, rows, connection.info.server_version // 10000)
+
+
+def _against_files(side: Side, files: Files) -> list[str]:
+    """Say what in a side's history contradicts the files, or is not through."""
+    entries = plan.compare(files, side.rows)
+    found = [f"in {side.name} {what}" for what, _ in plan.problems(entries)]
+    cut_off = [entry.id for entry in entries if entry.state == "interrupted"]
+    return found + [f"in {side.name} {each} was cut off" for each in cut_off]
+
+
+def _against_each_other(source: Side, target: Side, files: Files) -> list[str]:
+    """Say what the target holds that the source does not."""
+    held = {row.id for row in source.rows}
+    return [
+        f"the target holds {row.id} ({row.name}), which the source does not"
+        for row in target.rows
+        if row.system in files.systems and row.id not in held
+    ]
+
+
+def _of(files: Files, rows: Sequence[Applied]) -> Files:
+    """Return those of the files that a history holds."""
+    held = {row.id for row in rows}
+    return replace(files, ordered=tuple(each for each in files.ordered if each.id in held))
+
+
+def _refuse(problems: Sequence[str], hint: str, *, begin: str = "Nothing was promoted") -> None:
+    if problems:
+        raise MigrationsDisagree(f"{begin}: {'; '.join(problems)}.", hint=hint, problems=list(problems))
