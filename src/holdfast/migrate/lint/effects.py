@@ -143,3 +143,5 @@ _SOMETIMES: dict[str, Callable[[Node], Iterator[str]]] = {
     "create_stmt": _tablespace,
     "index_stmt": _index_tablespace,
 }
+
+SERVER_WIDE = (*_ALWAYS, *_SOMETIMES)
