@@ -55,13 +55,13 @@ async def promote(
     ``folders`` are those of ``--dir`` by system. Raises ``MigrationsDisagree`` where histories or
     catalogues contradict the files or each other, ``NotProven``, and what ``migrate_up`` raises.
     """
-    sides = [await _side("the source", source), await _side("the target", target)]
+    ahead, behind = sides = (await _side("the source", source), await _side("the target", target))
     problems = [problem for side in sides for problem in _against_files(side, files)]
     if not problems:
-        problems = _against_each_other(*sides, files)
+        problems = _against_each_other(ahead, behind, files)
     _refuse(problems, "See `holdfast migrate status` on each of them.")
-    wanted = _of(files, sides[0].rows)
-    held = {row.id for row in sides[1].rows}
+    wanted = _of(files, ahead.rows)
+    held = {row.id for row in behind.rows}
     missing = [migration for migration in wanted.ordered if migration.id not in held]
     for major in sorted({side.major for side in sides}):
         require(files, missing, major, folders=folders)
@@ -74,11 +74,9 @@ async def promote(
     if dry_run or not missing:
         return Promotion(missing)
     done = await migrate_up(target, files=wanted, tell=tell)
+    found = await differences(target, wanted)
     _refuse(
-        [
-            f"afterwards the target holds not what its history gives: {each}"
-            for each in await drifted(target, wanted)
-        ],
+        [f"the target does not hold what its history gives: {each}" for each in found],
         "The files were applied; see `holdfast migrate drift` on the target.",
         begin="The promotion did not end as it should have",
     )

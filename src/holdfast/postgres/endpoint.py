@@ -66,6 +66,14 @@ def endpoint_from_settings(settings: Settings) -> Endpoint | None:
     )
 
 
+def endpoint_named(conninfo: str, settings: Settings, *, origin: str) -> Endpoint:
+    """Return the database that an option's URL or key=value string names; ``origin`` is the option.
+
+    Raises as ``endpoint_from_settings`` does.
+    """
+    return Endpoint(_conninfo(settings, origin, parse(conninfo, origin)), embedded=False, origin=origin)
+
+
 def _conninfo(settings: Settings, origin: str, parameters: Mapping[str, str]) -> str:
     completed = _completed(settings, parameters)
     return make_conninfo("", **(with_tls(completed, origin) if is_production(settings) else completed))

@@ -11,7 +11,7 @@ from holdfast.migrate.plan import Files
 from holdfast.migrate.promote import Promotion
 from holdfast.migrate.promote import promote as bring
 from holdfast.postgres.database import Database
-from holdfast.postgres.endpoint import Endpoint
+from holdfast.postgres.endpoint import endpoint_named
 from holdfast.terminal.output import confirm, emit, note
 
 
@@ -36,15 +36,14 @@ def promote(asked: Asked, *, source: str, target: str, yes: bool) -> None:
 
 async def _promote(asked: Asked, files: Files, source: str, target: str, *, dry_run: bool) -> Promotion:
     settings = asked.options.settings
+    ahead = endpoint_named(source, settings, origin="--from")
+    behind = endpoint_named(target, settings, origin="--to")
+    name = "holdfast migrate promote"
     async with (
-        Database.open(
-            Endpoint(source, embedded=False, origin="--from"), settings, application_name="holdfast promote"
-        ) as ahead,
-        Database.open(
-            Endpoint(target, embedded=False, origin="--to"), settings, application_name="holdfast promote"
-        ) as behind,
+        Database.open(ahead, settings, application_name=name, min_size=1) as leading,
+        Database.open(behind, settings, application_name=name, min_size=1) as following,
     ):
-        return await bring(ahead, behind, files, folders=asked.by_system, tell=note, dry_run=dry_run)
+        return await bring(leading, following, files, folders=asked.by_system, tell=note, dry_run=dry_run)
 
 
 def _ask(asked: Asked, planned: Promotion, *, yes: bool) -> None:
