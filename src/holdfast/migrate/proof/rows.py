@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -16,14 +16,22 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import tuple_row
 
-from holdfast.migrate.proof.rows_catalogue import STATEMENTS, Table, Tables, parents_first, read_tables
+from holdfast.migrate.proof.rows_catalogue import (
+    STATEMENTS,
+    Table,
+    Tables,
+    parents_first,
+    read_tables,
+    rows_of,
+)
+from holdfast.migrate.proof.rows_foresight import foreseen
 from holdfast.migrate.proof.rows_kept import Rows, Shape, read_rows, whole_names
 from holdfast.migrate.proof.rows_losses import Loss, losses
 from holdfast.migrate.proof.rows_partitions import has_leaf, leaf_rule, new_partition
 from holdfast.migrate.proof.rows_statement import Choice, Writer
 from holdfast.system import Connection
 
-__all__ = ["Loss", "Seeded", "SeededTable", "losses", "seed", "withdraw"]
+__all__ = ["Loss", "Seeded", "SeededTable", "losses", "read_rules", "seed", "withdraw"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,37 +82,72 @@ _CHOICES: Sequence[Choice] = ("varied", "plain", "sparse")
 
 
 async def seed(
-    connection: Connection, *, each: int = 3, given: Sequence[str] = (), before: Seeded | None = None
+    connection: Connection,
+    *,
+    each: int = 3,
+    given: Sequence[str] = (),
+    before: Seeded | None = None,
+    only: Collection[int] | None = None,
+    later: Tables | None = None,
 ) -> Seeded:
     """Make rows in every table that has none, or that has a column in which no row has a value.
 
-    ``given`` are rows of one's own, as SQL, that are made first. ``before`` is what the last seeding
-    of the same database returned: what could not be done then is not tried again while the table is
-    the same. All of it is one transaction. A table that takes no rows is not an error: see
+    ``given`` are rows of one's own, as SQL, that are made first; the tables that they fill are left
+    alone. ``before`` is what the last seeding of the same database returned: what could not be done
+    then is not tried again while the table is the same; ``only`` are the tables, by oid, that may have
+    changed since. ``later`` are the tables (``read_rules``) of a database with every file applied: rows
+    are made so that they meet their rules too, where that goes. All of it is one transaction. A table
+    that takes no rows is not an error: see
     ``Seeded.not_seeded``. Raises ``psycopg.Error`` for what ``given`` does wrong.
     """
+    earlier = before.tables if before else {}
+    unchanged = earlier.keys() - set(only) if only is not None and not given else set()
     async with connection.transaction():
-        for text in given:
-            await connection.execute(sql.SQL(text), prepare=False)
         async with whole_names(connection):
-            known = await read_tables(connection)
+            known = await read_tables(connection, unchanged=unchanged)
         shapes = {oid: Shape.of(table) for oid, table in known.tables.items()}
-        rows = await read_rows(connection, shapes.values())
+        rows = {oid: earlier[oid].rows for oid in shapes.keys() & unchanged}
+        rows |= await read_rows(connection, [shapes[oid] for oid in shapes.keys() - unchanged])
+        own = await _give(connection, given, shapes, rows) if given else set()
+        ahead = known if later is None else foreseen(known, later)
         wanting = [
-            table
-            for table in parents_first(known.tables)
-            if _wants_rows(table, shapes[table.oid], rows[table.oid], before)
+            known.tables[table.oid]
+            for table in parents_first(ahead.tables)
+            if table.oid not in own and _wants_rows(table, shapes[table.oid], rows[table.oid], before)
         ]
-        seeding = _Seeding(connection, known, each)
+        seeding = _Seeding(connection, known, ahead, each)
         await seeding.add(wanting, rows)
         rows |= await read_rows(connection, [shapes[table.oid] for table in wanting])
+        kept = {oid: earlier[oid] for oid in known.left_out}
+        if wanting and unchanged:  # their triggers may have written elsewhere
+            written = {row["oid"] for row in await rows_of(connection, "written")} & unchanged
+            again = await read_rows(connection, [earlier[oid].shape for oid in written])
+            rows |= {oid: again[oid] for oid in written & shapes.keys()}
+            kept |= {oid: replace(earlier[oid], rows=again[oid]) for oid in written & kept.keys()}
         at = await _time(connection)
     partitions = [*(before.partitions if before else ()), *seeding.partitions]
     return Seeded(
-        {oid: seeding.seeded(shape, rows[oid], before) for oid, shape in shapes.items()},
+        kept | {oid: seeding.seeded(shape, rows[oid], before) for oid, shape in shapes.items()},
         tuple(partitions),
         at,
     )
+
+
+async def _give(
+    connection: Connection, given: Sequence[str], shapes: Mapping[int, Shape], rows: dict[int, Rows]
+) -> set[int]:
+    """Make given rows, and read all again; return the tables that they are in."""
+    for text in given:
+        await connection.execute(sql.SQL(text), prepare=False)
+    before = {oid: len(found) for oid, found in rows.items()}
+    rows |= await read_rows(connection, shapes.values())
+    return {oid for oid, found in rows.items() if len(found) > before[oid]}
+
+
+async def read_rules(connection: Connection) -> Tables:
+    """Read what the tables of a database ask of their rows."""
+    async with connection.transaction(), whole_names(connection):
+        return await read_tables(connection)
 
 
 async def withdraw(connection: Connection, seeded: Seeded) -> None:
@@ -125,9 +168,10 @@ def _wants_rows(table: Table, shape: Shape, rows: Rows, before: Seeded | None) -
 class _Seeding:
     """Adds rows to tables, and keeps what became of it."""
 
-    def __init__(self, connection: Connection, known: Tables, each: int) -> None:
+    def __init__(self, connection: Connection, known: Tables, ahead: Tables, each: int) -> None:
         self.connection = connection
         self.known = known
+        self.ahead = ahead
         self.each = each
         self.partitions: list[tuple[str, str]] = []
         self.outcomes: dict[int, dict[str, Any]] = {}
@@ -157,8 +201,13 @@ class _Seeding:
             self.outcomes |= {int(oid): outcome for oid, outcome in orjson.loads(row[0]).items()}
 
     def _attempts(self, table: Table, existing: int) -> list[dict[str, str]]:
-        writer = Writer(self.known, table, existing, self.each, leaf_rule(table))
-        statements = [writer.statement(choice).as_string(self.connection) for choice in _CHOICES]
+        writers = [Writer(self.known, table, existing, self.each, leaf_rule(table))]
+        better = self.ahead.tables[table.oid]
+        if better is not table:
+            writers.insert(0, Writer(self.ahead, better, existing, self.each, leaf_rule(table)))
+        statements = [
+            writer.statement(choice).as_string(self.connection) for writer in writers for choice in _CHOICES
+        ]
         return [{"role": role, "statement": text} for role in ("origin", "replica") for text in statements]
 
     def _is_starved(self, table: Table) -> bool:
@@ -231,11 +280,7 @@ class _Seeding:
         )
         if not rows:
             return SeededTable(shape, rows, not_seeded=message)
-        around = (
-            message
-            if outcome.get("attempt", 0) > len(_CHOICES)
-            else (earlier.around_triggers if earlier else "")
-        )
+        around = message if outcome.get("role") == "replica" else (earlier.around_triggers if earlier else "")
         return SeededTable(shape, rows, outcome["added"], around)
 
 

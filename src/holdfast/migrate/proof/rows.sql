@@ -17,6 +17,12 @@ WHERE class.relkind IN ('r', 'p') AND class.relpersistence <> 't' AND NOT class.
                     AND owned.deptype = 'e')
 ORDER BY class.oid;
 
+-- name: written
+-- The tables that this transaction may have written to, by its locks; partitions by the root of their tree.
+SELECT DISTINCT coalesce(pg_partition_root(relation)::oid, relation)::bigint AS oid
+FROM pg_catalog.pg_locks
+WHERE pid = pg_backend_pid() AND locktype = 'relation' AND mode NOT IN ('AccessShareLock', 'RowShareLock');
+
 -- name: columns
 -- The columns of tables, with their types and defaults.
 SELECT attribute.attrelid::bigint AS table, attribute.attnum::integer AS number, attribute.attname AS name,
@@ -137,7 +143,7 @@ BEGIN
             END;
             IF added > 0 THEN
                 outcome := outcome || jsonb_build_object(
-                    place.oid, jsonb_build_object('added', added, 'attempt', attempt.number, 'message', message));
+                    place.oid, jsonb_build_object('added', added, 'role', attempt.role, 'message', message));
                 EXIT;
             END IF;
         END LOOP;

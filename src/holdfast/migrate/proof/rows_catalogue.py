@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,7 +39,10 @@ class Type:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column; ``default`` is an expression, ``virtual`` means generated and not stored."""
+    """A column; ``default`` is an expression, ``virtual`` means generated and not stored.
+
+    ``becomes`` is the type, with its modifier, that it will have in a later file.
+    """
 
     number: int
     name: str
@@ -51,6 +54,7 @@ class Column:
     generated: bool
     virtual: bool
     default: str | None
+    becomes: tuple[Type, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,20 +119,29 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """All tables by oid, and the types of their columns."""
+    """Tables by oid, and the types of their columns; ``left_out`` are tables that were not read."""
 
     tables: Mapping[int, Table]
     types: Mapping[int, Type]
+    left_out: frozenset[int] = frozenset()
 
 
-async def read_tables(connection: Connection) -> Tables:
-    """Read every table that rows can be made in. The search_path must be empty, so that names are whole."""
-    tables = {
+async def read_tables(connection: Connection, *, unchanged: Collection[int] = ()) -> Tables:
+    """Read every table that rows can be made in. The search_path must be empty, so that names are whole.
+
+    Those that are ``unchanged`` are only read where a foreign key of another one names them.
+    """
+    every = {
         row["oid"]: Table(
             row["oid"], row["schema"], row["name"], row["kind"], tuple(row["key"]), row["changes_itself"]
         )
         for row in await rows_of(connection, "seedable_tables")
     }
+    wanted = {oid for oid in every if oid not in unchanged}
+    if len(wanted) < len(every):
+        keys = await rows_of(connection, "constraints", {"tables": list(wanted)})
+        wanted |= {row["target"] for row in keys if row["kind"] == "f"} & every.keys()
+    tables = {oid: table for oid, table in every.items() if oid in wanted}
     which = {"tables": list(tables)}
     for row in await rows_of(connection, "columns", which):
         tables[row.pop("table")].columns.append(Column(**row))
@@ -143,7 +156,7 @@ async def read_tables(connection: Connection) -> Tables:
     types = {row["oid"]: Type(**row) for row in await rows_of(connection, "types")}
     for table in tables.values():
         _add_domains(table, types)
-    return Tables(tables, types)
+    return Tables(tables, types, frozenset(every.keys() - wanted))
 
 
 async def rows_of(

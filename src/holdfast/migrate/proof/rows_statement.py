@@ -16,7 +16,7 @@ from psycopg import sql
 
 from holdfast.migrate.proof.rows_catalogue import Check, Column, ForeignKey, Table, Tables, Type, base_of
 from holdfast.migrate.proof.rows_checks import Hints
-from holdfast.migrate.proof.rows_values import cast, values_of
+from holdfast.migrate.proof.rows_values import cast, values_for
 
 _MOST_COMBINATIONS = 20_000
 _MOST_PARENTS = 20
@@ -87,7 +87,7 @@ class Writer:
         So the sequence stays where it is, and gives no number that a row has already.
         """
         made = column.identity or "nextval(" in (column.default or "")
-        values = values_of(self.known.types, column.type, column.modifier)
+        values = values_for(self.known.types, column)
         return not made or (column.name in self.unique and values is not None and values.first_key > 0)
 
     def _own_keys(self) -> dict[str, str]:
@@ -148,7 +148,7 @@ class Writer:
 
     def _free_value(self, column: Column, place: int, choice: Choice) -> sql.Composable:
         kind, _, required = base_of(self.known.types, column.type, column.modifier)
-        values = values_of(self.known.types, column.type, column.modifier)
+        values = values_for(self.known.types, column)
         different = column.name in self.unique
         if column.default is not None and (place == 0 or choice != "varied") and not different:
             return _default(column, kind)
@@ -283,7 +283,7 @@ class Writer:
         return sql.SQL("({}) AS {}").format(rows, name)
 
     def _plain(self, column: Column) -> sql.Composable:
-        values = values_of(self.known.types, column.type, column.modifier)
+        values = values_for(self.known.types, column)
         return sql.Literal("1") if values is None else values.plain(self.number)
 
     def _candidates(self, group: _Group, given: set[str]) -> dict[str, list[sql.Composable]]:
@@ -307,9 +307,9 @@ class Writer:
         hints = Hints(expressions, self.number, self.each)
         if kind is not None:
             found.extend(hints.candidates(kind, _limit(kind, modifier)))
-            if kind.kind == "e":
-                found.extend(cast(sql.Literal(label), kind.written) for label in kind.labels or ())
-        values = values_of(self.known.types, column.type, column.modifier)
+            labels = (column.becomes[0].labels if column.becomes else None) or kind.labels or ()
+            found.extend(cast(sql.Literal(label), kind.written) for label in labels)
+        values = values_for(self.known.types, column)
         if values is not None:
             if column.name in self.unique:
                 found.extend(values.key(self.number + place) for place in range(self.each + 1))

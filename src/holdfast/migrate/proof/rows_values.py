@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from psycopg import sql
 
-from holdfast.migrate.proof.rows_catalogue import Type, base_of
+from holdfast.migrate.proof.rows_catalogue import Column, Type, base_of
 
 _LONG_TEXT = "Ünïcode “text” of 'some' \\ length, " * 8
 
@@ -62,6 +62,31 @@ def values_of(types: Mapping[int, Type], oid: int, modifier: int = -1) -> Values
     return Values(
         written, lambda n: literal(plain(n), written), lambda n: literal(edge(n), written), first_key
     )
+
+
+def values_for(types: Mapping[int, Type], column: Column) -> Values | None:
+    """Return what makes values for a column: such as its later type takes too, where that is known."""
+    own = values_of(types, column.type, column.modifier)
+    if own is None or column.becomes is None:
+        return own
+    kind, modifier = column.becomes
+    if kind.kind == "e":
+        labels = kind.labels or [""]
+        return replace(
+            own,
+            plain=lambda n: literal(labels[(n - 1) % len(labels)], own.written),
+            edge=lambda n: literal(labels[-1 - n % len(labels)], own.written),
+        )
+    texts = _texts(kind, modifier)
+    if texts is None or "A" in (kind.category, types[column.type].category):
+        return own
+    plain, edge = texts
+
+    def of(text: str) -> sql.Composable:
+        return cast(cast(literal(text, kind.written), "pg_catalog.text"), own.written)
+
+    first_key = min(own.first_key, _APART.get(kind.name, 0))
+    return Values(own.written, lambda n: of(plain(n)), lambda n: of(edge(n)), first_key)
 
 
 def _made(types: Mapping[int, Type], kind: Type) -> Values | None:
