@@ -1,4 +1,4 @@
-# ruff: noqa: ARG001, ARG005, PERF401  what stands in a table by kind is called alike; lists grow by step
+# ruff: noqa: ARG001, ARG005, PERF401  what stands in one table by kind is called alike; lists grow step by step
 """The SQL that drops an item, or takes it from one definition to another."""
 
 from __future__ import annotations

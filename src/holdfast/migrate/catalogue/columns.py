@@ -1,4 +1,4 @@
-# ruff: noqa: ARG001, ARG005, PERF401  what stands in a table by kind is called alike; lists grow by step
+# ruff: noqa: ARG001  what stands in one table by kind is called alike
 """The SQL for columns: as a clause of their table, added, altered."""
 
 from __future__ import annotations

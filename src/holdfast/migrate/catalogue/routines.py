@@ -1,4 +1,4 @@
-# ruff: noqa: ARG001, ARG005, PERF401  what stands in a table by kind is called alike; lists grow by step
+# ruff: noqa: ARG001, PERF401  what stands in one table by kind is called alike; lists grow step by step
 """The SQL for functions, types, operators and what goes with them."""
 
 from __future__ import annotations
@@ -304,11 +304,10 @@ def create_cast(item: Item, catalogue: Catalogue) -> list[str]:
 
 def create_text_search_configuration(item: Item, catalogue: Catalogue) -> list[str]:
     """Make a text search configuration with its mappings."""
-    statements = [f"CREATE TEXT SEARCH CONFIGURATION {item.name} (PARSER = {item.definition['parser']});"]
+    what = f"TEXT SEARCH CONFIGURATION {item.name}"
+    statements = [f"CREATE {what} (PARSER = {item.definition['parser']});"]
     for token, dictionaries in sorted(item.definition.get("mappings", {}).items()):
-        statements.append(
-            f"ALTER TEXT SEARCH CONFIGURATION {item.name} ADD MAPPING FOR {token} WITH {', '.join(dictionaries)};"
-        )
+        statements.append(f"ALTER {what} ADD MAPPING FOR {token} WITH {', '.join(dictionaries)};")
     return statements
 
 
