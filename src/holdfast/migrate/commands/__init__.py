@@ -15,6 +15,8 @@ _COMMANDS = {
     "adopt": ("adopting:adopt", "Take over a database whose history another tool keeps; run nothing."),
     "docs": ("describing:docs", "Write Markdown of the tables: columns, comments, keys, indexes, rows."),
     "down": ("applying:down", "Undo a system's newest migration, or several."),
+    "lint": ("linting:lint", "Find what endangers rows, locks out users or breaks code, before it runs."),
+    "plan": ("linting:plan", "Print the SQL that would run, with the locks that it takes."),
     "promote": ("promoting:promote", "Apply to one database exactly what another one has."),
     "status": ("applying:status", "Show each migration and how it stands."),
     "up": ("applying:up", "Apply everything that is not applied yet."),

@@ -1,4 +1,4 @@
-"""Takes statements apart into changes: one a subcommand, column, constraint, dropped or renamed object, call."""
+"""Takes statements apart into changes: subcommands, columns, constraints, dropped objects, calls."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ class Change:
     """One thing that a statement does.
 
     ``kind``: the statement's (``create_stmt``), a subcommand's (``AT_AddColumn``), ``column``, a
-    constraint's (``CONSTR_CHECK``), ``drop OBJECT_TABLE``, ``rename OBJECT_COLUMN`` or ``call``. ``target`` is the table or
-    other relation, as ``schema.name`` (empty where there is none); ``name`` what the change is about.
+    constraint's (``CONSTR_CHECK``), ``drop OBJECT_TABLE``, ``rename OBJECT_COLUMN`` or ``call``.
+    ``target`` is the table or other relation, as ``schema.name`` (empty where there is none); ``name``
+    what the change is about.
     """
 
     kind: str
@@ -70,19 +71,19 @@ def shown(key: str) -> str:
 
 def _target(parsed: Parsed, schema: str) -> str:
     node = parsed.node
-    if parsed.kind in ("create_table_as_stmt",):
+    if parsed.kind == "create_table_as_stmt":
         return key_of(node.into.rel, schema)
     if parsed.kind == "view_stmt":
         return key_of(node.view, schema)
-    if parsed.kind == "create_policy_stmt" or parsed.kind == "alter_policy_stmt":
+    if parsed.kind in ("create_policy_stmt", "alter_policy_stmt"):
         return key_of(node.table, schema)
-    relation = getattr(node, "relation", None)
-    if relation is not None and getattr(relation, "relname", ""):
+    relation: Node = getattr(node, "relation", None)
+    if relation is not None and hasattr(relation, "relname") and relation.relname:
         return key_of(relation, schema)
     return ""
 
 
-def _created(parsed: Parsed, target: str, schema: str) -> Iterator[Change]:
+def _created(parsed: Parsed, target: str, _schema: str) -> Iterator[Change]:
     for element in parsed.node.table_elts:
         if element.WhichOneof("node") == "column_def":
             yield from _column(element.column_def, parsed, target, "create")
@@ -100,7 +101,7 @@ def _constraint(node: Node, parsed: Parsed, target: str, place: Place, column: N
     return Change(constraint_type(node.contype), node, parsed, target, node.conname, place, column)
 
 
-def _altered(parsed: Parsed, target: str, schema: str) -> Iterator[Change]:
+def _altered(parsed: Parsed, target: str, _schema: str) -> Iterator[Change]:
     for each in parsed.node.cmds:
         command = each.alter_table_cmd
         kind = alter_type(command.subtype)
@@ -114,7 +115,7 @@ def _altered(parsed: Parsed, target: str, schema: str) -> Iterator[Change]:
             yield _constraint(getattr(command, "def").constraint, parsed, target, "constraint")
 
 
-def _dropped(parsed: Parsed, target: str, schema: str) -> Iterator[Change]:
+def _dropped(parsed: Parsed, _target: str, schema: str) -> Iterator[Change]:
     kind = object_type(parsed.node.remove_type)
     for each in parsed.node.objects:
         names = _names_of_object(each)
@@ -143,7 +144,7 @@ def _last_name(node: Node) -> str:
     return str(node.string.sval)
 
 
-def _renamed(parsed: Parsed, target: str, schema: str) -> Iterator[Change]:
+def _renamed(parsed: Parsed, target: str, _schema: str) -> Iterator[Change]:
     node = parsed.node
     name = node.subname or node.relation.relname
     yield Change(f"rename {object_type(node.rename_type)}", node, parsed, target, name)
@@ -151,7 +152,6 @@ def _renamed(parsed: Parsed, target: str, schema: str) -> Iterator[Change]:
 
 _TAKEN_APART = {
     "create_stmt": _created,
-    "create_foreign_table_stmt": lambda parsed, target, schema: iter(()),
     "alter_table_stmt": _altered,
     "drop_stmt": _dropped,
     "rename_stmt": _renamed,

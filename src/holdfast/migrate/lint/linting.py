@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
-from holdfast.migrate.lint import rules as rules  # registers them
+import holdfast.migrate.lint.rules  # noqa: F401  # registers the rules
 from holdfast.migrate.lint.changes import Change, changes_of
 from holdfast.migrate.lint.finding import Finding
-from holdfast.migrate.lint.grammar import Parsed, Reader
+from holdfast.migrate.lint.grammar import Reader
 from holdfast.migrate.lint.rule import RULES, Rule
 from holdfast.migrate.lint.scene import Direction, Scene
 from holdfast.migrate.lint.suppressing import Allowance, Misspelt, allowances_of
@@ -46,7 +46,7 @@ def judged(
     """Return what is found, with its migration; ``others`` are another linter's findings by file."""
     scene = Scene(sizes=sizes or {})
     for migration in earlier:
-        _pass(scene, migration, small, judging=False)
+        list(_pass(scene, migration, small, judging=False))
     found: list[tuple[Finding, Migration]] = []
     for migration in files:
         allowances = list(allowances_of(migration))
@@ -107,7 +107,8 @@ def _unsound(allowances: Sequence[Allowance | Misspelt], known: Mapping[str, Rul
             what,
             danger="A finding is hidden without a reason, or a reason stands for nothing.",
             lock="None to speak of.",
-            safe="Write '-- holdfast-lint: allow rule-name: reason' right before the statement, or take it out.",
+            safe="Write '-- holdfast-lint: allow rule-name: reason' right before the statement, or take it "
+            "out.",
         )
 
 
@@ -122,12 +123,10 @@ def _by_kind() -> Mapping[str, Sequence[Rule]]:
 
 def _pass(scene: Scene, migration: Migration, small: int, *, judging: bool) -> Iterator[Finding]:
     """Go through both parts of one file; with ``judging`` yield what is found."""
-    found = _part(scene, migration, "up", migration.up, small)
-    if not judging:
-        for _ in found:
-            pass
-        return []
-    return [*found, *_part(scene, migration, "down", migration.down, small)]
+    found = list(_part(scene, migration, "up", migration.up, small))
+    if judging:
+        yield from found
+        yield from _part(scene, migration, "down", migration.down, small)
 
 
 def _part(

@@ -81,8 +81,8 @@ _STATEMENTS: dict[str, str] = {
     "alter_object_schema_stmt": ACCESS_EXCLUSIVE,
 }
 _DROPPED = frozenset(
-    {"OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW", "OBJECT_INDEX", "OBJECT_SEQUENCE", "OBJECT_FOREIGN_TABLE",
-     "OBJECT_TRIGGER", "OBJECT_POLICY", "OBJECT_RULE"}
+    {"OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW", "OBJECT_INDEX", "OBJECT_SEQUENCE",
+     "OBJECT_FOREIGN_TABLE", "OBJECT_TRIGGER", "OBJECT_POLICY", "OBJECT_RULE"}
 )  # fmt: skip
 
 
@@ -151,21 +151,21 @@ def _of_drop(change: Change) -> Iterator[tuple[str, str, str]]:
         yield change.target, mode, f"DROP {kind.removeprefix('OBJECT_')}"
 
 
-def _index(node: Node, target: str, schema: str) -> Iterator[tuple[str, str, str]]:
+def _index(node: Node, target: str, _schema: str) -> Iterator[tuple[str, str, str]]:
     if node.concurrent:
         yield target, SHARE_UPDATE_EXCLUSIVE, "CREATE INDEX CONCURRENTLY"
     else:
         yield target, SHARE, "CREATE INDEX"
 
 
-def _reindex(node: Node, target: str, schema: str) -> Iterator[tuple[str, str, str]]:
+def _reindex(node: Node, target: str, _schema: str) -> Iterator[tuple[str, str, str]]:
     if not target:
         return
     concurrently = any(each.def_elem.defname == "concurrently" for each in node.params)
     yield target, SHARE_UPDATE_EXCLUSIVE if concurrently else ACCESS_EXCLUSIVE, "REINDEX"
 
 
-def _vacuum(node: Node, target: str, schema: str) -> Iterator[tuple[str, str, str]]:
+def _vacuum(node: Node, _target: str, schema: str) -> Iterator[tuple[str, str, str]]:
     full = any(each.def_elem.defname == "full" for each in node.options)
     for each in node.rels:
         relation = key_of(each.vacuum_relation.relation, schema)
@@ -176,43 +176,43 @@ def _vacuum(node: Node, target: str, schema: str) -> Iterator[tuple[str, str, st
         )
 
 
-def _lock(node: Node, target: str, schema: str) -> Iterator[tuple[str, str, str]]:
+def _lock(node: Node, _target: str, schema: str) -> Iterator[tuple[str, str, str]]:
     for each in node.relations:
         yield key_of(each.range_var, schema), MODES[node.mode - 1], "LOCK TABLE"
 
 
-def _truncate(node: Node, target: str, schema: str) -> Iterator[tuple[str, str, str]]:
+def _truncate(node: Node, _target: str, schema: str) -> Iterator[tuple[str, str, str]]:
     for each in node.relations:
         yield key_of(each.range_var, schema), ACCESS_EXCLUSIVE, "TRUNCATE"
 
 
-def _refresh(node: Node, target: str, schema: str) -> Iterator[tuple[str, str, str]]:
+def _refresh(node: Node, target: str, _schema: str) -> Iterator[tuple[str, str, str]]:
     yield target, EXCLUSIVE if node.concurrent else ACCESS_EXCLUSIVE, "REFRESH MATERIALIZED VIEW"
 
 
-def _create(node: Node, target: str, schema: str) -> Iterator[tuple[str, str, str]]:
+def _create(node: Node, _target: str, schema: str) -> Iterator[tuple[str, str, str]]:
     for each in node.inh_relations:
         mode = ACCESS_EXCLUSIVE if node.HasField("partbound") else SHARE_UPDATE_EXCLUSIVE
         yield key_of(each.range_var, schema), mode, "CREATE TABLE under it"
 
 
-def _replaced(node: Node, target: str, schema: str) -> Iterator[tuple[str, str, str]]:
+def _replaced(node: Node, target: str, _schema: str) -> Iterator[tuple[str, str, str]]:
     if node.replace:
         yield target, ACCESS_EXCLUSIVE, "CREATE OR REPLACE VIEW"
 
 
-def _sequence(node: Node, target: str, schema: str) -> Iterator[tuple[str, str, str]]:
+def _sequence(node: Node, _target: str, schema: str) -> Iterator[tuple[str, str, str]]:
     yield key_of(node.sequence, schema), SHARE_ROW_EXCLUSIVE, "ALTER SEQUENCE"
 
 
-def _select(node: Node, target: str, schema: str) -> Iterator[tuple[str, str, str]]:
+def _select(node: Node, _target: str, schema: str) -> Iterator[tuple[str, str, str]]:
     mode = ROW_SHARE if node.locking_clause else ACCESS_SHARE
     for each in node.from_clause:
         if each.WhichOneof("node") == "range_var":
             yield key_of(each.range_var, schema), mode, "SELECT"
 
 
-def _comment(node: Node, target: str, schema: str) -> Iterator[tuple[str, str, str]]:
+def _comment(node: Node, _target: str, schema: str) -> Iterator[tuple[str, str, str]]:
     names = [each.string.sval for each in node.object.list.items]
     if object_type(node.objtype) == "OBJECT_COLUMN":
         names = names[:-1]
@@ -222,7 +222,7 @@ def _comment(node: Node, target: str, schema: str) -> Iterator[tuple[str, str, s
     yield key, SHARE_UPDATE_EXCLUSIVE, "COMMENT"
 
 
-def _statistics(node: Node, target: str, schema: str) -> Iterator[tuple[str, str, str]]:
+def _statistics(node: Node, _target: str, schema: str) -> Iterator[tuple[str, str, str]]:
     for each in node.relations:
         if each.WhichOneof("node") == "range_var":
             yield key_of(each.range_var, schema), SHARE_UPDATE_EXCLUSIVE, "CREATE STATISTICS"

@@ -1,4 +1,4 @@
-"""What stands around a change: what the file has done before it, what earlier files made, how large tables are."""
+"""What stands around a change: what the file did before it, what earlier files made, sizes of tables."""
 
 from __future__ import annotations
 

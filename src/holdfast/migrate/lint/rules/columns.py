@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from holdfast.migrate.lint.changes import Change, shown
-from holdfast.migrate.lint.grammar import Node, names_of, nodes_of
+from holdfast.migrate.lint.grammar import Node, constraint_type, names_of, nodes_of
 from holdfast.migrate.lint.known import Column, type_of
 from holdfast.migrate.lint.rule import EXCLUSIVE, rule
 from holdfast.migrate.lint.scene import Scene
@@ -11,26 +11,22 @@ from holdfast.migrate.lint.scene import Scene
 _SERIAL = frozenset({"serial", "bigserial", "smallserial", "serial2", "serial4", "serial8"})
 # Functions whose value stays the same within a transaction: PostgreSQL stores it once, in the catalogue.
 _STABLE = frozenset(
-    {"now", "transaction_timestamp", "statement_timestamp", "current_setting", "current_schema", "current_user",
-     "current_database", "to_timestamp", "lower", "upper", "concat", "coalesce", "md5", "length",
-     "jsonb_build_object", "jsonb_build_array", "make_interval", "make_date", "abs", "round", "date_trunc"}
+    {"now", "transaction_timestamp", "statement_timestamp", "current_setting", "current_schema",
+     "current_user", "current_database", "to_timestamp", "lower", "upper", "concat", "coalesce", "md5",
+     "length", "jsonb_build_object", "jsonb_build_array", "make_interval", "make_date",
+     "abs", "round", "date_trunc"}
 )  # fmt: skip
 _REWRITE = f"{EXCLUSIVE} It is held while every row is written anew."
 
 
 def _constraints(column: Node) -> list[str]:
-    from holdfast.migrate.lint.grammar import constraint_type
-
     return [constraint_type(each.constraint.contype) for each in column.constraints]
 
 
 def _default(column: Node) -> Node:
     for each in column.constraints:
-        if each.constraint.contype and each.constraint.HasField("raw_expr"):
-            from holdfast.migrate.lint.grammar import constraint_type
-
-            if constraint_type(each.constraint.contype) == "CONSTR_DEFAULT":
-                return each.constraint.raw_expr
+        if constraint_type(each.constraint.contype) == "CONSTR_DEFAULT":
+            return each.constraint.raw_expr
     return None
 
 
@@ -112,7 +108,8 @@ def stored_column(change: Change, scene: Scene) -> str | None:
 @rule(
     "add-required-column",
     "AT_AddColumn",
-    danger="It fails on a table that has rows, and then on every INSERT of code that does not know the column.",
+    danger="It fails on a table that has rows, and then on every INSERT of code that does not know the "
+    "column.",
     lock=EXCLUSIVE,
     safe="Add it with a constant DEFAULT, or without NOT NULL; require it when it is filled.",
     example="ALTER TABLE app.orders ADD COLUMN currency text NOT NULL;",
@@ -139,7 +136,8 @@ def required_column(change: Change, scene: Scene) -> str | None:
     "CONSTR_PRIMARY",
     danger="The constraint is established in the same breath: the table is read or an index built meanwhile.",
     lock=f"{EXCLUSIVE} A foreign key locks the table that it refers to against writes as well.",
-    safe="Add the bare column, then the constraint by its own safe way (NOT VALID, or an index built before).",
+    safe="Add the bare column, then the constraint by its own safe way (NOT VALID, or an index built "
+    "before).",
     example="ALTER TABLE app.orders ADD COLUMN payer bigint REFERENCES app.users (id);",
     instead="ALTER TABLE app.orders ADD COLUMN payer bigint;",
     sized=True,
@@ -155,9 +153,11 @@ def constrained_column(change: Change, scene: Scene) -> str | None:
 @rule(
     "set-not-null",
     "AT_SetNotNull",
-    danger="Every row is read to see that none is NULL, unless a valid CHECK proves it; it fails on the first NULL.",
+    danger="Every row is read to see that none is NULL, unless a valid CHECK proves it; it fails on the "
+    "first NULL.",
     lock=f"{EXCLUSIVE} It is held while all rows are read.",
-    safe="ADD CONSTRAINT ... CHECK (column IS NOT NULL) NOT VALID, VALIDATE it in a later file, then SET NOT NULL.",
+    safe="ADD CONSTRAINT ... CHECK (column IS NOT NULL) NOT VALID, VALIDATE it in a later file, then SET "
+    "NOT NULL.",
     example="ALTER TABLE app.orders ALTER COLUMN placed_at SET NOT NULL;",
     instead="-- no-transaction\n-- UP\n"
     "ALTER TABLE app.orders ADD CONSTRAINT placed CHECK (placed_at IS NOT NULL) NOT VALID;\n"
@@ -268,7 +268,8 @@ def drop_default(change: Change, scene: Scene) -> str | None:
     "AT_DropExpression",
     danger="What generated values stops or goes on elsewhere: INSERTs fail, or numbers are given twice.",
     lock=f"{EXCLUSIVE} Only for a moment.",
-    safe="Look at what is stored and at the sequence, deploy fitting code first, and allow it with the reason.",
+    safe="Look at what is stored and at the sequence, deploy fitting code first, and allow it with the "
+    "reason.",
     example="ALTER TABLE app.orders ALTER COLUMN id DROP IDENTITY;",
     instead="ALTER TABLE app.orders ALTER COLUMN id SET STATISTICS 200;",
     up_only=True,

@@ -17,8 +17,10 @@ def _on_old_table(change: Change, scene: Scene) -> bool:
     danger="Every row is looked up in the other table while both are locked.",
     lock="SHARE ROW EXCLUSIVE on both tables: blocks writes on both until all rows are looked up.",
     safe="ADD CONSTRAINT ... NOT VALID now, VALIDATE CONSTRAINT in a later file.",
-    example="ALTER TABLE app.orders ADD CONSTRAINT orders_payer FOREIGN KEY (payer) REFERENCES app.users (id);",
-    instead="ALTER TABLE app.orders ADD CONSTRAINT orders_payer FOREIGN KEY (payer) REFERENCES app.users (id) "
+    example="ALTER TABLE app.orders ADD CONSTRAINT orders_payer FOREIGN KEY (payer) REFERENCES app.users "
+    "(id);",
+    instead="ALTER TABLE app.orders ADD CONSTRAINT orders_payer FOREIGN KEY (payer) REFERENCES app.users "
+    "(id) "
     "NOT VALID;",
     sized=True,
     squawk=("adding-foreign-key-constraint", "constraint-missing-not-valid"),
@@ -34,7 +36,8 @@ def foreign_key(change: Change, scene: Scene) -> str | None:
     "check-validated-at-once",
     "CONSTR_CHECK",
     "CONSTR_NOTNULL",
-    danger="Every row is read while nobody else may use the table; it fails on the first row that does not hold.",
+    danger="Every row is read while nobody else may use the table; it fails on the first row that does not "
+    "hold.",
     lock=f"{EXCLUSIVE} It is held while all rows are read.",
     safe="ADD CONSTRAINT ... NOT VALID now, VALIDATE CONSTRAINT in a later file.",
     example="ALTER TABLE app.orders ADD CONSTRAINT orders_price CHECK (price > 0);",
@@ -52,7 +55,8 @@ def check(change: Change, scene: Scene) -> str | None:
 @rule(
     "validate-in-same-transaction",
     "AT_ValidateConstraint",
-    danger="The lock of ADD CONSTRAINT is kept until the transaction ends, so the rows are read under it after all.",
+    danger="The lock of ADD CONSTRAINT is kept until the transaction ends, so the rows are read under it "
+    "after all.",
     lock="The lock of ADD CONSTRAINT: ACCESS EXCLUSIVE for a CHECK, SHARE ROW EXCLUSIVE for a foreign key.",
     safe="Put VALIDATE CONSTRAINT into a file of its own, or into a file with '-- no-transaction'.",
     example="ALTER TABLE app.orders ADD CONSTRAINT price CHECK (price > 0) NOT VALID;\n"
@@ -108,7 +112,7 @@ def primary_key(change: Change, scene: Scene) -> str | None:
     if table is not None and change.node.indexname in table.indexes:
         columns = table.indexes[change.node.indexname].columns
         if all(
-            each in table.proven or table.columns.get(each) and table.columns[each].not_null
+            each in table.proven or (table.columns.get(each) and table.columns[each].not_null)
             for each in columns
         ):
             return None
@@ -118,7 +122,8 @@ def primary_key(change: Change, scene: Scene) -> str | None:
 @rule(
     "add-exclusion-constraint",
     "CONSTR_EXCLUSION",
-    danger="Its index is built while nobody else may use the table, and there is no way to build it concurrently.",
+    danger="Its index is built while nobody else may use the table, and there is no way to build it "
+    "concurrently.",
     lock=f"{EXCLUSIVE} It is held until the index is built.",
     safe="Make a new table with the constraint and move the rows in batches, or add it while nobody works.",
     example="ALTER TABLE app.stays ADD CONSTRAINT no_overlap EXCLUDE USING gist (during WITH &&);",
@@ -138,7 +143,8 @@ def exclusion(change: Change, scene: Scene) -> str | None:
     "AT_DropConstraint",
     danger="What it kept out may come in from now on, and its index goes with it.",
     lock=f"{EXCLUSIVE} A foreign key locks the table that it refers to as well.",
-    safe="Add what takes its place first (NOT VALID, then VALIDATE), then allow this line with that as its reason.",
+    safe="Add what takes its place first (NOT VALID, then VALIDATE), then allow this line with that as its "
+    "reason.",
     example="ALTER TABLE app.orders DROP CONSTRAINT orders_price;",
     instead="ALTER TABLE app.orders ADD CONSTRAINT orders_price_2 CHECK (price >= 0) NOT VALID;",
     squawk=("ban-drop-constraint",),
@@ -170,13 +176,14 @@ def _may_be(made: str, constraint: str) -> bool:
     danger="A constraint that is not enforced promises what nobody keeps.",
     lock=f"{EXCLUSIVE} Only for a moment.",
     safe="Enforce it, by way of NOT VALID and VALIDATE where rows are many.",
-    example="CREATE TABLE app.lines (id bigint PRIMARY KEY, item bigint REFERENCES app.items (id) NOT ENFORCED);",
+    example="CREATE TABLE app.lines (id bigint PRIMARY KEY, item bigint REFERENCES app.items (id) NOT "
+    "ENFORCED);",
     instead="CREATE TABLE app.lines (id bigint PRIMARY KEY, item bigint REFERENCES app.items (id));\n"
     "CREATE INDEX ON app.lines (item);",
     level="advice",
     squawk=("ban-new-write-restriction",),
 )
-def not_enforced(change: Change, scene: Scene) -> str | None:
+def not_enforced(change: Change, scene: Scene) -> str | None:  # noqa: ARG001  # every check has the same form
     """Find NOT ENFORCED."""
     if change.kind == "CONSTR_ATTR_NOT_ENFORCED":
         return f"NOT ENFORCED on {shown(change.target)}"

@@ -18,20 +18,22 @@ def _always_true(where: Node) -> bool:
     if kind is None:
         return True
     if kind == "a_const":
-        return where.a_const.HasField("boolval") and bool(where.a_const.boolval.boolval)
+        return bool(where.a_const.HasField("boolval") and where.a_const.boolval.boolval)
     if kind == "a_expr" and names_of(where.a_expr.name) == ["="]:
         left, right = where.a_expr.lexpr, where.a_expr.rexpr
         constants = left.WhichOneof("node") == "a_const" and right.WhichOneof("node") == "a_const"
-        return constants and left.a_const.ival == right.a_const.ival
+        return bool(constants and left.a_const.ival == right.a_const.ival)
     return False
 
 
 @rule(
     "update-all-rows",
     "update_stmt",
-    danger="Every row is written anew in one transaction: the table doubles, writers wait, replicas lag behind.",
+    danger="Every row is written anew in one transaction: the table doubles, writers wait, replicas lag "
+    "behind.",
     lock=_ROWS,
-    safe="Fill rows in batches outside of the migration, each its own transaction; or say which rows by WHERE.",
+    safe="Fill rows in batches outside of the migration, each its own transaction; or say which rows by "
+    "WHERE.",
     example="UPDATE app.orders SET currency = 'EUR';",
     instead="UPDATE app.orders SET currency = 'EUR' WHERE id BETWEEN 1 AND 1000;",
     sized=True,
@@ -42,7 +44,7 @@ def update_all(change: Change, scene: Scene) -> str | None:
     node = change.node
     if scene.is_new(change.target) or not _always_true(node.where_clause) or node.from_clause:
         return None
-    return f"UPDATE {shown(change.target)} without WHERE"
+    return f"UPDATE of {shown(change.target)} without WHERE"
 
 
 @rule(
@@ -50,7 +52,8 @@ def update_all(change: Change, scene: Scene) -> str | None:
     "delete_stmt",
     danger="All rows are gone, one by one: it is slow, and nothing asks whether it was meant.",
     lock=_ROWS,
-    safe="Say which rows by WHERE, in batches; TRUNCATE where all rows are to go and that is said with its reason.",
+    safe="Say which rows by WHERE, in batches; TRUNCATE where all rows are to go and that is said with its "
+    "reason.",
     example="DELETE FROM app.orders;",
     instead="DELETE FROM app.orders WHERE placed_at < '2020-01-01';",
     sized=False,
@@ -60,7 +63,7 @@ def delete_all(change: Change, scene: Scene) -> str | None:
     node = change.node
     if scene.is_new(change.target) or not _always_true(node.where_clause) or node.using_clause:
         return None
-    return f"DELETE FROM {shown(change.target)} without WHERE"
+    return f"DELETE of {shown(change.target)} without WHERE"
 
 
 @rule(
@@ -74,10 +77,12 @@ def delete_all(change: Change, scene: Scene) -> str | None:
     "create_table_as_stmt",
     danger="A table that was locked against all before stays locked for as long as this runs.",
     lock="ACCESS EXCLUSIVE on the table that was changed before, until the transaction ends.",
-    safe="Put what writes rows or builds indexes into a file of its own, before or after the change of the table.",
+    safe="Put what writes rows or builds indexes into a file of its own, before or after the change of the "
+    "table.",
     example="ALTER TABLE app.orders ADD COLUMN currency text;\n"
     "UPDATE app.bills SET seen = true WHERE order_id IN (SELECT id FROM app.orders);",
-    instead="ALTER TABLE app.orders ADD COLUMN currency text;\nCOMMENT ON COLUMN app.orders.currency IS 'ISO 4217';",
+    instead="ALTER TABLE app.orders ADD COLUMN currency text;\nCOMMENT ON COLUMN app.orders.currency IS "
+    "'ISO 4217';",
     sized=True,
 )
 def under_lock(change: Change, scene: Scene) -> str | None:
@@ -105,9 +110,11 @@ def _small_insert(change: Change) -> bool:
     "update_stmt",
     "delete_stmt",
     "merge_stmt",
-    danger="All rows are written in one transaction: their writers wait to its end, VACUUM cannot clean, replicas lag.",
+    danger="All rows are written in one transaction: their writers wait to its end, VACUUM cannot clean, "
+    "replicas lag.",
     lock=_ROWS,
-    safe="Fill rows in batches, each its own transaction, outside of the migration or in a '-- no-transaction' file.",
+    safe="Fill rows in batches, each its own transaction, outside of the migration or in a '-- "
+    "no-transaction' file.",
     example="UPDATE app.orders SET currency = 'EUR' WHERE currency IS NULL;",
     instead="UPDATE app.orders SET currency = 'EUR' WHERE id = 7;",
     level="advice",
@@ -131,9 +138,9 @@ def _bounded(where: Node) -> bool:
     if kind == "bool_expr" and where.bool_expr.boolop == 1:  # AND
         return any(_bounded(each) for each in where.bool_expr.args)
     if kind != "a_expr":
-        return kind == "current_of_expr"
+        return bool(kind == "current_of_expr")
     names = names_of(where.a_expr.name)
-    return names in (["="], ["BETWEEN"]) or (names == ["IN"] and where.a_expr.kind in (6, 7))
+    return names in (["="], ["BETWEEN"])
 
 
 @rule(
@@ -235,7 +242,8 @@ def unreadable(change: Change, scene: Scene) -> str | None:  # noqa: ARG001  # e
 @rule(
     "waits-inside",
     "call",
-    danger="A session lock deadlocks with CREATE INDEX CONCURRENTLY and is left behind by a pooler; a sleep keeps all locks.",
+    danger="A session lock deadlocks with CREATE INDEX CONCURRENTLY and is left behind by a pooler; a sleep "
+    "keeps all locks.",
     lock="Whatever the transaction has locked, for as long as it waits.",
     safe="Leave it out: one migration runs at a time anyway, and files wait for each other by -- depends.",
     example="SELECT pg_advisory_lock(7);",
@@ -259,7 +267,8 @@ def waits(change: Change, scene: Scene) -> str | None:  # noqa: ARG001  # every 
     "update_stmt",
     "delete_stmt",
     "insert_stmt",
-    danger="PostgreSQL's catalogues written by hand: a slip makes the database unusable, and no replica or dump is warned.",
+    danger="PostgreSQL's catalogues written by hand: a slip makes the database unusable, and no replica or "
+    "dump is warned.",
     safe="The command that PostgreSQL has for it.",
     example="UPDATE pg_catalog.pg_attribute SET attnotnull = true WHERE attname = 'id';",
     instead="ALTER TABLE app.orders VALIDATE CONSTRAINT orders_id;",

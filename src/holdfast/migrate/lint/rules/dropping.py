@@ -35,7 +35,8 @@ def _own(change: Change, scene: Scene) -> bool:
     "drop OBJECT_TABLE",
     danger="Its rows are gone, and code that still runs fails.",
     lock=f"{EXCLUSIVE} The tables that it refers to are locked as well.",
-    safe="Deploy code without it, rename it out of the way for a while, keep a backup; then allow it with the reason.",
+    safe="Deploy code without it, rename it out of the way for a while, keep a backup; then allow it with "
+    "the reason.",
     example="DROP TABLE app.orders;",
     instead="CREATE TABLE app.scratch (id bigint PRIMARY KEY);\nDROP TABLE app.scratch;",
     squawk=("ban-drop-table",),
@@ -48,9 +49,11 @@ def drop_table(change: Change, scene: Scene) -> str | None:
 @rule(
     "drop-column",
     "AT_DropColumn",
-    danger="Its values are gone with every index, view and constraint on it, and code that still names it fails.",
+    danger="Its values are gone with every index, view and constraint on it, and code that still names it "
+    "fails.",
     lock=f"{EXCLUSIVE} Only for a moment.",
-    safe="Deploy code that does not name it (SELECT * and ORMs that cache columns too), then allow it with the reason.",
+    safe="Deploy code that does not name it (SELECT * and ORMs that cache columns too), then allow it with "
+    "the reason.",
     example="ALTER TABLE app.orders DROP COLUMN note;",
     instead="ALTER TABLE app.orders ADD COLUMN draft text;\nALTER TABLE app.orders DROP COLUMN draft;",
     squawk=("ban-drop-column",),
@@ -105,7 +108,8 @@ def drop_object(change: Change, scene: Scene) -> str | None:
     "drop_stmt",
     "AT_DropColumn",
     "AT_DropConstraint",
-    danger="Whatever depends on it goes too, unseen: views, foreign keys, defaults, on this server more than on yours.",
+    danger="Whatever depends on it goes too, unseen: views, foreign keys, defaults, on this server more "
+    "than on yours.",
     lock="ACCESS EXCLUSIVE on everything that goes with it.",
     safe="Drop what depends on it by name first, and leave CASCADE out.",
     example="DROP VIEW app.recent CASCADE;",
@@ -123,7 +127,8 @@ def drop_cascade(change: Change, scene: Scene) -> str | None:  # noqa: ARG001  #
     "truncate_stmt",
     danger="All rows are gone; snapshots of transactions that still run see the table empty.",
     lock=EXCLUSIVE,
-    safe="Delete in batches outside of the migration, or allow it with the reason why nobody misses the rows.",
+    safe="Delete in batches outside of the migration, or allow it with the reason why nobody misses the "
+    "rows.",
     example="TRUNCATE app.orders;",
     instead="CREATE TABLE app.scratch (id bigint PRIMARY KEY);\nTRUNCATE app.scratch;",
 )
@@ -190,9 +195,11 @@ _RENAMED = {
     *_RENAMED,
     danger="Code that still says the old name fails from one moment to the next.",
     lock=f"{EXCLUSIVE} Only for a moment.",
-    safe="Rename it and make a view of the old name in the same transaction; drop the view when nobody reads it.",
+    safe="Rename it and make a view of the old name in the same transaction; drop the view when nobody "
+    "reads it.",
     example="ALTER TABLE app.orders RENAME TO purchases;",
-    instead="ALTER TABLE app.orders RENAME TO purchases;\nCREATE VIEW app.orders AS SELECT id FROM app.purchases;",
+    instead="ALTER TABLE app.orders RENAME TO purchases;\nCREATE VIEW app.orders AS SELECT id FROM "
+    "app.purchases;",
     up_only=True,
     squawk=("renaming-table",),
 )
@@ -214,7 +221,8 @@ def rename_table(change: Change, scene: Scene) -> str | None:
     "rename OBJECT_COLUMN",
     danger="Code that still says the old name fails from one moment to the next.",
     lock=f"{EXCLUSIVE} Only for a moment.",
-    safe="Add a column of the new name, write both, fill it in batches, move readers over, drop the old one later.",
+    safe="Add a column of the new name, write both, fill it in batches, move readers over, drop the old one "
+    "later.",
     example="ALTER TABLE app.orders RENAME COLUMN note TO remark;",
     instead="ALTER TABLE app.orders ADD COLUMN remark text;",
     up_only=True,

@@ -56,9 +56,11 @@ def alone(change: Change, scene: Scene) -> str | None:
 @rule(
     "no-transaction-needlessly",
     "end",
-    danger="A failure in the middle leaves what came before it; a transaction would leave the database unchanged.",
+    danger="A failure in the middle leaves what came before it; a transaction would leave the database "
+    "unchanged.",
     safe="Leave '-- no-transaction' out.",
-    example="-- no-transaction\n-- UP\nCREATE TABLE app.a (id bigint PRIMARY KEY);\nCREATE TABLE app.b (id bigint "
+    example="-- no-transaction\n-- UP\nCREATE TABLE app.a (id bigint PRIMARY KEY);\nCREATE TABLE app.b (id "
+    "bigint "
     "PRIMARY KEY);\n-- DOWN\nDROP TABLE app.b;\nDROP TABLE app.a;",
     instead="CREATE TABLE app.a (id bigint PRIMARY KEY);\nCREATE TABLE app.b (id bigint PRIMARY KEY);",
     level="advice",
@@ -72,8 +74,8 @@ def needless(change: Change, scene: Scene) -> str | None:  # noqa: ARG001  # eve
     if len(scene.migration.up) < 2:
         return None
     words = {word for statement in statements for word in statement.words}
-    apart = {"CONCURRENTLY", "VACUUM", "COMMIT", "SYSTEM", "TABLESPACE", "SUBSCRIPTION", "DATABASE", "CALL", "DO",
-             "VALIDATE", "UPDATE", "DELETE", "REINDEX", "VALUE", "INSERT"}  # fmt: skip
+    apart = {"CONCURRENTLY", "VACUUM", "COMMIT", "SYSTEM", "TABLESPACE", "SUBSCRIPTION", "DATABASE", "CALL",
+             "DO", "VALIDATE", "UPDATE", "DELETE", "REINDEX", "VALUE", "INSERT"}  # fmt: skip
     return "every statement could be in one transaction" if not words & apart else None
 
 
@@ -85,7 +87,8 @@ def needless(change: Change, scene: Scene) -> str | None:  # noqa: ARG001  # eve
     lock="Whatever the file asks for, queued in front of all others.",
     safe="Leave lock_timeout to Holdfast; '-- lock-budget: 5s' for one file.",
     example="SET lock_timeout = 0;",
-    instead="-- lock-budget: 5s\n-- UP\nCREATE TABLE app.t (id bigint PRIMARY KEY);\n-- DOWN\nDROP TABLE app.t;",
+    instead="-- lock-budget: 5s\n-- UP\nCREATE TABLE app.t (id bigint PRIMARY KEY);\n-- DOWN\nDROP TABLE "
+    "app.t;",
     squawk=("require-timeout-settings",),
 )
 def timeouts(change: Change, scene: Scene) -> str | None:  # noqa: ARG001  # every check has the same form
@@ -99,8 +102,10 @@ def timeouts(change: Change, scene: Scene) -> str | None:  # noqa: ARG001  # eve
 @rule(
     "disables-guards",
     "variable_set_stmt",
-    danger="Triggers, foreign keys or row policies do not hold while it is set: what is written then is never checked.",
-    safe="Leave it on; defer constraints (SET CONSTRAINTS ... DEFERRED) where the order of rows is the matter.",
+    danger="Triggers, foreign keys or row policies do not hold while it is set: what is written then is "
+    "never checked.",
+    safe="Leave it on; defer constraints (SET CONSTRAINTS ... DEFERRED) where the order of rows is the "
+    "matter.",
     example="SET session_replication_role = replica;",
     instead="SET CONSTRAINTS ALL DEFERRED;",
 )
@@ -114,7 +119,8 @@ def guards(change: Change, scene: Scene) -> str | None:  # noqa: ARG001  # every
 @rule(
     "locks-several-tables",
     "end",
-    danger="Two transactions that lock the same tables in another order wait for each other until one is killed.",
+    danger="Two transactions that lock the same tables in another order wait for each other until one is "
+    "killed.",
     lock="ACCESS EXCLUSIVE on several tables at once, until the transaction ends.",
     safe="One file for each table that is in use.",
     example="ALTER TABLE app.orders ADD COLUMN a text;\nALTER TABLE app.bills ADD COLUMN a text;",
@@ -136,7 +142,7 @@ def several(change: Change, scene: Scene) -> str | None:  # noqa: ARG001  # ever
 
 
 def _tables(scene: Scene) -> set[str]:
-    """The tables, as opposed to indexes and views, that statements of the part alter."""
+    """Return the tables that statements of the part alter; indexes and views are none."""
     found = set()
     for each in scene.statements:
         relation = getattr(each.node, "relation", None)
@@ -177,7 +183,8 @@ def _joins(node: Node) -> bool:
 @rule(
     "server-wide-effect",
     *SERVER_WIDE,
-    danger="It changes more than this database: it cannot be proven on a throwaway one, undone with it, or run twice.",
+    danger="It changes more than this database: it cannot be proven on a throwaway one, undone with it, or "
+    "run twice.",
     safe="Do it where the server is set up; grant to roles that are there.",
     example="CREATE ROLE teller;",
     instead="GRANT SELECT ON app.orders TO teller;",
@@ -211,8 +218,10 @@ def program(change: Change, scene: Scene) -> str | None:  # noqa: ARG001  # ever
     "create_stmt",
     "create_seq_stmt",
     "create_table_as_stmt",
-    danger="A table of that name with other columns is taken for this one, and DOWN drops what UP did not make.",
-    safe="Leave IF NOT EXISTS out: the history knows whether the file was applied; `adopt` takes over what stands.",
+    danger="A table of that name with other columns is taken for this one, and DOWN drops what UP did not "
+    "make.",
+    safe="Leave IF NOT EXISTS out: the history knows whether the file was applied; `adopt` takes over what "
+    "stands.",
     example="CREATE TABLE IF NOT EXISTS app.orders (id bigint PRIMARY KEY);",
     instead="CREATE TABLE app.orders (id bigint PRIMARY KEY);",
     level="advice",

@@ -37,7 +37,8 @@ def create_index(change: Change, scene: Scene) -> str | None:
     "index_stmt",
     danger="CONCURRENTLY is refused on a partitioned table.",
     safe="CREATE INDEX ON ONLY the parent, build it CONCURRENTLY on each partition, then ATTACH each.",
-    example="-- no-transaction\n-- UP\nCREATE TABLE app.log (at timestamptz PRIMARY KEY) PARTITION BY RANGE (at);\n"
+    example="-- no-transaction\n-- UP\nCREATE TABLE app.log (at timestamptz PRIMARY KEY) PARTITION BY RANGE "
+    "(at);\n"
     "CREATE INDEX CONCURRENTLY log_at ON app.log (at);\n-- DOWN\nDROP TABLE app.log;",
     instead="CREATE INDEX log_at ON ONLY app.log (at);",
 )
@@ -97,9 +98,11 @@ def reindex(change: Change, scene: Scene) -> str | None:
 @rule(
     "index-if-not-exists",
     "index_stmt",
-    danger="An index of that name with other columns, or left INVALID by a killed build, is taken for this one.",
+    danger="An index of that name with other columns, or left INVALID by a killed build, is taken for this "
+    "one.",
     safe="Leave IF NOT EXISTS out: the history knows whether the file was applied.",
-    example="-- no-transaction\n-- UP\nCREATE INDEX CONCURRENTLY IF NOT EXISTS placed ON app.orders (placed_at);\n"
+    example="-- no-transaction\n-- UP\nCREATE INDEX CONCURRENTLY IF NOT EXISTS placed ON app.orders "
+    "(placed_at);\n"
     "-- DOWN\nDROP INDEX CONCURRENTLY app.placed;",
     instead=_CONCURRENT_FILE.format(
         up="CREATE INDEX CONCURRENTLY orders_placed ON app.orders (placed_at);",

@@ -94,9 +94,11 @@ def _set_later(name: list[str], scene: Scene) -> bool:
 @rule(
     "security-definer-for-all",
     "create_function_stmt",
-    danger="Every role may run it with its owner's rights: EXECUTE is granted to PUBLIC unless it is revoked.",
+    danger="Every role may run it with its owner's rights: EXECUTE is granted to PUBLIC unless it is "
+    "revoked.",
     safe="REVOKE EXECUTE ... FROM PUBLIC in the same file, and grant it to those who need it.",
-    example="CREATE FUNCTION app.see() RETURNS int LANGUAGE sql SECURITY DEFINER SET search_path = '' AS 'SELECT 1';",
+    example="CREATE FUNCTION app.see() RETURNS int LANGUAGE sql SECURITY DEFINER SET search_path = '' AS "
+    "'SELECT 1';",
     instead="CREATE FUNCTION app.see() RETURNS int LANGUAGE sql SECURITY DEFINER SET search_path = ''\n"
     "AS 'SELECT 1';\nREVOKE EXECUTE ON FUNCTION app.see() FROM PUBLIC;",
     level="advice",
@@ -285,7 +287,8 @@ def untrusted(change: Change, scene: Scene) -> str | None:  # noqa: ARG001  # ev
 @rule(
     "view-around-row-security",
     "view_stmt",
-    danger="A view reads with its owner's rights: row level security of the tables below does not hold for its readers.",
+    danger="A view reads with its owner's rights: row level security of the tables below does not hold for "
+    "its readers.",
     safe="WITH (security_invoker = true), or conditions of its own with security_barrier.",
     example="CREATE TABLE app.books (id bigint PRIMARY KEY, owner bigint);\n"
     "CREATE POLICY own ON app.books TO clerks USING (owner = 7);\n"
@@ -318,7 +321,8 @@ def view_around(change: Change, scene: Scene) -> str | None:
     "publish-everything",
     "create_publication_stmt",
     "alter_publication_stmt",
-    danger="Every table is sent to subscribers, those of tomorrow too; tables without a key refuse UPDATE and DELETE.",
+    danger="Every table is sent to subscribers, those of tomorrow too; tables without a key refuse UPDATE "
+    "and DELETE.",
     lock="SHARE UPDATE EXCLUSIVE on each table.",
     safe="Name the tables.",
     example="CREATE PUBLICATION all_of_it FOR ALL TABLES;",

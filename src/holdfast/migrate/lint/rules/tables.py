@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from holdfast.migrate.lint.changes import Change, key_of, shown
-from holdfast.migrate.lint.grammar import names_of
+from holdfast.migrate.lint.grammar import names_of, object_type
 from holdfast.migrate.lint.rule import EXCLUSIVE, WRITES, rule
 from holdfast.migrate.lint.scene import Scene
 
@@ -53,9 +53,11 @@ def cluster(change: Change, scene: Scene) -> str | None:
     "AT_SetUnLogged",
     "AT_SetTableSpace",
     "AT_SetAccessMethod",
-    danger="The whole table is copied (and, for SET LOGGED, written to the log) while nobody may even read it.",
+    danger="The whole table is copied (and, for SET LOGGED, written to the log) while nobody may even read "
+    "it.",
     lock=_COPY,
-    safe="Make a new table as it should be, copy rows in batches while both are written, then swap their names.",
+    safe="Make a new table as it should be, copy rows in batches while both are written, then swap their "
+    "names.",
     example="ALTER TABLE app.orders SET LOGGED;",
     instead="CREATE TABLE app.orders_logged (LIKE app.orders INCLUDING ALL);",
     sized=True,
@@ -106,7 +108,8 @@ def refresh(change: Change, scene: Scene) -> str | None:
     "lock_stmt",
     danger="The lock is held until the transaction ends, whatever else the file does.",
     lock="The mode that is named; ACCESS EXCLUSIVE, which blocks reads and writes, where none is.",
-    safe="Let each statement take the lock that it needs; where rows must stand still, SELECT ... FOR UPDATE them.",
+    safe="Let each statement take the lock that it needs; where rows must stand still, SELECT ... FOR "
+    "UPDATE them.",
     example="LOCK TABLE app.orders;",
     instead="LOCK TABLE app.orders IN ACCESS SHARE MODE;",
 )
@@ -122,7 +125,8 @@ def lock_table(change: Change, scene: Scene) -> str | None:
 @rule(
     "create-trigger",
     "create_trig_stmt",
-    danger="It waits for all writers of the table, others wait behind it, and from then on it runs in every write.",
+    danger="It waits for all writers of the table, others wait behind it, and from then on it runs in every "
+    "write.",
     lock=f"{WRITES} Only for a moment.",
     safe="Keep the file short and its lock budget small, deploy a function that is quick and known to work.",
     example="CREATE TRIGGER orders_seen AFTER INSERT ON app.orders FOR EACH ROW EXECUTE FUNCTION app.see();",
@@ -162,10 +166,13 @@ def disable_trigger(change: Change, scene: Scene) -> str | None:
 @rule(
     "attach-partition",
     "AT_AttachPartition",
-    danger="Every row of the new partition is read to see that it fits, and every row of the default partition.",
-    lock="ACCESS EXCLUSIVE on the partition and on the default partition, SHARE UPDATE EXCLUSIVE on the parent.",
+    danger="Every row of the new partition is read to see that it fits, and every row of the default "
+    "partition.",
+    lock="ACCESS EXCLUSIVE on the partition and on the default partition, SHARE UPDATE EXCLUSIVE on the "
+    "parent.",
     safe="Give the partition a CHECK that says its bounds (NOT VALID, then VALIDATE) before it is attached.",
-    example="ALTER TABLE app.log ATTACH PARTITION app.log_2026 FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');",
+    example="ALTER TABLE app.log ATTACH PARTITION app.log_2026 FOR VALUES FROM ('2026-01-01') TO "
+    "('2027-01-01');",
     instead="CREATE TABLE app.log_2026 (at timestamptz NOT NULL, "
     "CHECK (at >= '2026-01-01' AND at < '2027-01-01'));\n"
     "ALTER TABLE app.log ATTACH PARTITION app.log_2026 FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');",
@@ -189,7 +196,8 @@ def attach(change: Change, scene: Scene) -> str | None:
     lock="ACCESS EXCLUSIVE on the parent and the partition: blocks reads and writes of all.",
     safe="DETACH PARTITION ... CONCURRENTLY in a file with '-- no-transaction'.",
     example="ALTER TABLE app.log DETACH PARTITION app.log_2025;",
-    instead="-- no-transaction\n-- UP\nALTER TABLE app.log DETACH PARTITION app.log_2025 CONCURRENTLY;\n-- DOWN\n"
+    instead="-- no-transaction\n-- UP\nALTER TABLE app.log DETACH PARTITION app.log_2025 CONCURRENTLY;\n-- "
+    "DOWN\n"
     "-- holdfast-lint: allow attach-partition: undoing is done while nobody works\n"
     "ALTER TABLE app.log ATTACH PARTITION app.log_2025 DEFAULT;",
     squawk=("require-concurrent-partition-detach", "ban-detach-inheritance"),
@@ -206,10 +214,12 @@ def detach(change: Change, scene: Scene) -> str | None:
 @rule(
     "create-partition",
     "create_stmt",
-    danger="It waits for every query of the partitioned table, all others wait behind it, and the default partition is read.",
+    danger="It waits for every query of the partitioned table, all others wait behind it, and the default "
+    "partition is read.",
     lock="ACCESS EXCLUSIVE on the parent: blocks reads and writes of all partitions.",
     safe="CREATE TABLE ... (LIKE parent INCLUDING ALL) with a CHECK of its bounds, then ATTACH PARTITION.",
-    example="CREATE TABLE app.log_2027 PARTITION OF app.log FOR VALUES FROM ('2027-01-01') TO ('2028-01-01');",
+    example="CREATE TABLE app.log_2027 PARTITION OF app.log FOR VALUES FROM ('2027-01-01') TO "
+    "('2028-01-01');",
     instead="CREATE TABLE app.log_2027 (LIKE app.log INCLUDING ALL);\n"
     "ALTER TABLE app.log ATTACH PARTITION app.log_2027 FOR VALUES FROM ('2027-01-01') TO ('2028-01-01');",
     level="advice",
@@ -230,7 +240,8 @@ def create_partition(change: Change, scene: Scene) -> str | None:
     "create_stmt",
     "AT_AddInherit",
     "AT_DropInherit",
-    danger="Keys, foreign keys and unique constraints do not hold across children, and queries change what they read.",
+    danger="Keys, foreign keys and unique constraints do not hold across children, and queries change what "
+    "they read.",
     lock=f"{EXCLUSIVE} Only for a moment.",
     safe="Declarative partitions, or a table of its own with a foreign key.",
     example="CREATE TABLE app.big_orders (reviewed_by text) INHERITS (app.orders);",
@@ -249,7 +260,8 @@ def inheritance(change: Change, scene: Scene) -> str | None:  # noqa: ARG001  # 
 @rule(
     "create-rule",
     "rule_stmt",
-    danger="A rule rewrites queries: it runs in other numbers and orders than is thought, RETURNING and COPY miss it.",
+    danger="A rule rewrites queries: it runs in other numbers and orders than is thought, RETURNING and "
+    "COPY miss it.",
     lock=f"{EXCLUSIVE} Only for a moment.",
     safe="A trigger, or an INSTEAD OF trigger on a view.",
     example="CREATE RULE quiet AS ON DELETE TO app.orders DO INSTEAD NOTHING;",
@@ -285,7 +297,8 @@ def replica_identity(change: Change, scene: Scene) -> str | None:
 @rule(
     "view-select-star",
     "view_stmt",
-    danger="The columns of today are frozen into the view; the next one is missing in it, none can be dropped below it.",
+    danger="The columns of today are frozen into the view; the next one is missing in it, none can be "
+    "dropped below it.",
     safe="Name the columns.",
     example="CREATE VIEW app.recent AS SELECT * FROM app.orders;",
     instead="CREATE VIEW app.recent AS SELECT id, placed_at FROM app.orders;",
@@ -296,16 +309,17 @@ def select_star(change: Change, scene: Scene) -> str | None:  # noqa: ARG001  # 
     """Find SELECT * at the top of a view."""
     for each in change.node.query.select_stmt.target_list:
         value = each.res_target.val
-        if value.WhichOneof("node") == "column_ref" and value.column_ref.fields:
-            if value.column_ref.fields[-1].WhichOneof("node") == "a_star":
-                return f"SELECT * in {shown(change.target)}"
+        fields = value.column_ref.fields
+        if fields and fields[-1].WhichOneof("node") == "a_star":
+            return f"SELECT * in {shown(change.target)}"
     return None
 
 
 @rule(
     "replace-view",
     "view_stmt",
-    danger="Readers see other columns or rows from one moment to the next; it is refused where a column is missing.",
+    danger="Readers see other columns or rows from one moment to the next; it is refused where a column is "
+    "missing.",
     lock="ACCESS EXCLUSIVE on the view: blocks its readers, only for a moment.",
     safe="Make a view with a new name, move its readers over, drop the old one later.",
     example="CREATE OR REPLACE VIEW app.recent AS SELECT id FROM app.orders;",
@@ -324,7 +338,8 @@ def replace_view(change: Change, scene: Scene) -> str | None:
 @rule(
     "event-trigger",
     "create_event_trig_stmt",
-    danger="It runs in every later change of the schema, of migrations and restores too; a fault in it stops them all.",
+    danger="It runs in every later change of the schema, of migrations and restores too; a fault in it "
+    "stops them all.",
     safe="Check what it would check in the migrations themselves.",
     example="CREATE EVENT TRIGGER watch ON ddl_command_end EXECUTE FUNCTION app.watch();",
     instead="CREATE TABLE app.bills (id bigint PRIMARY KEY);\n"
@@ -342,7 +357,8 @@ def event_trigger(change: Change, scene: Scene) -> str | None:  # noqa: ARG001  
     "AT_AddColumn",
     "AT_DropColumn",
     "AT_AlterColumnType",
-    danger="Every table with a column of the type is read or written anew, and stored values change their form.",
+    danger="Every table with a column of the type is read or written anew, and stored values change their "
+    "form.",
     lock="ACCESS EXCLUSIVE on the tables that use the type.",
     safe="Make a new type, or a table of its own.",
     example="ALTER TYPE app.address ADD ATTRIBUTE country text CASCADE;",
@@ -352,8 +368,6 @@ def event_trigger(change: Change, scene: Scene) -> str | None:  # noqa: ARG001  
 )
 def composite(change: Change, scene: Scene) -> str | None:
     """Find changes of composite types that stood before."""
-    from holdfast.migrate.lint.grammar import object_type
-
     if object_type(change.parsed.node.objtype) != "OBJECT_TYPE" or scene.is_new(change.target):
         return None
     return f"ALTER TYPE {shown(change.target)}"
@@ -364,7 +378,8 @@ def composite(change: Change, scene: Scene) -> str | None:
     "alter_enum_stmt",
     danger="A value cannot be taken away again, a renamed one breaks code that sends the old word; "
     "a new one cannot be used by the transaction that adds it.",
-    safe="Deploy code that knows the value first; a table of values with a foreign key where they come and go.",
+    safe="Deploy code that knows the value first; a table of values with a foreign key where they come and "
+    "go.",
     example="ALTER TYPE app.mood RENAME VALUE 'sad' TO 'blue';",
     instead="ALTER TYPE app.mood ADD VALUE 'calm' AFTER 'sad';",
     up_only=True,

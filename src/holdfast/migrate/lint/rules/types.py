@@ -21,7 +21,8 @@ def _type_rule_message(change: Change) -> str:
 @rule(
     "prefer-text",
     "column",
-    danger="The length must be changed one day; char(n) pads with blanks that comparisons ignore and others do not.",
+    danger="The length must be changed one day; char(n) pads with blanks that comparisons ignore and others "
+    "do not.",
     lock=_LATER,
     safe="text, with a CHECK on its length where one matters.",
     example="CREATE TABLE app.tags (id bigint PRIMARY KEY, name varchar(20));",
@@ -41,7 +42,8 @@ def prefer_text(change: Change, scene: Scene) -> str | None:  # noqa: ARG001  # 
 @rule(
     "prefer-timestamptz",
     "column",
-    danger="It says no moment: what it means depends on the zone of whoever wrote it, twice a year it is ambiguous.",
+    danger="It says no moment: what it means depends on the zone of whoever wrote it, twice a year it is "
+    "ambiguous.",
     lock=_LATER,
     safe="timestamptz (and time without a zone where a time of day is meant).",
     example="CREATE TABLE app.visits (id bigint PRIMARY KEY, at timestamp);",
@@ -98,7 +100,8 @@ def prefer_identity(change: Change, scene: Scene) -> str | None:  # noqa: ARG001
 @rule(
     "prefer-jsonb",
     "column",
-    danger="json has no equality: SELECT DISTINCT, GROUP BY and UNION over the table fail; no index serves it.",
+    danger="json has no equality: SELECT DISTINCT, GROUP BY and UNION over the table fail; no index serves "
+    "it.",
     lock=_LATER,
     safe="jsonb, unless the exact text must be kept.",
     example="CREATE TABLE app.calls (id bigint PRIMARY KEY, body json);",
@@ -130,7 +133,8 @@ def prefer_numeric(change: Change, scene: Scene) -> str | None:  # noqa: ARG001 
 @rule(
     "type-blocks-upgrade",
     "column",
-    danger="pg_upgrade refuses the database: these types store numbers that another server gives to other objects.",
+    danger="pg_upgrade refuses the database: these types store numbers that another server gives to other "
+    "objects.",
     lock=_LATER,
     safe="text of the name; regclass, regtype and regrole are taken along.",
     example="CREATE TABLE app.hooks (id bigint PRIMARY KEY, run regproc);",
@@ -186,7 +190,7 @@ def too_long(change: Change, scene: Scene) -> str | None:  # noqa: ARG001  # eve
             continue
         place = change.parsed.text.find(name)
         follows = change.parsed.text[place + len(name) : place + len(name) + 1]
-        if len(name.encode()) > 63 or follows.isalnum() or follows in ("_", "$") and follows:
+        if len(name.encode()) > 63 or follows.isalnum() or (follows in ("_", "$") and follows):
             return f"{name}... has more than 63 bytes"
     return None
 
@@ -194,7 +198,8 @@ def too_long(change: Change, scene: Scene) -> str | None:  # noqa: ARG001  # eve
 @rule(
     "table-without-primary-key",
     "made",
-    danger="No row can be named: logical replication refuses UPDATE and DELETE, duplicates cannot be told apart.",
+    danger="No row can be named: logical replication refuses UPDATE and DELETE, duplicates cannot be told "
+    "apart.",
     safe="A primary key, natural or GENERATED ALWAYS AS IDENTITY.",
     example="CREATE TABLE app.notes (body text);",
     instead="CREATE TABLE app.notes (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, body text);",

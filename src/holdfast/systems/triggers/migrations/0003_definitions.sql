@@ -25,6 +25,7 @@ CREATE TRIGGER update_triggers_updated_at
     BEFORE UPDATE ON triggers.triggers
     FOR EACH ROW EXECUTE FUNCTION triggers.update_updated_at_column();
 
+-- holdfast-lint: allow prefer-bigint-key, prefer-identity: the seed's type; people write these rows
 CREATE TABLE triggers.trigger_conditions (
     id SERIAL PRIMARY KEY,
     trigger_id TEXT NOT NULL,
@@ -40,6 +41,7 @@ CREATE INDEX idx_trigger_conditions_trigger_id ON triggers.trigger_conditions (t
 COMMENT ON TABLE triggers.trigger_conditions IS
     'All conditions of a trigger must hold; one that does not apply to an event does not hold.';
 
+-- holdfast-lint: allow prefer-bigint-key, prefer-identity: the seed's type; people write these rows
 CREATE TABLE triggers.trigger_actions (
     id SERIAL PRIMARY KEY,
     trigger_id TEXT NOT NULL,
