@@ -8,6 +8,7 @@ CREATE TABLE reservations (
     made_at TIMESTAMPTZ NOT NULL DEFAULT now()
 );
 CREATE UNIQUE INDEX reservations_once ON reservations (isbn, member_id) WHERE state IN ('waiting', 'ready');
+CREATE INDEX reservations_member ON reservations (member_id);
 
 -- migrate:down
 DROP TABLE reservations;

@@ -5,6 +5,8 @@ CREATE TABLE clinic.findings (
     remark TEXT
 );
 
+CREATE INDEX idx_findings_appointment ON clinic.findings (appointment_id);
+
 COMMENT ON COLUMN clinic.findings.code IS 'ICD-10';
 
 CREATE OR REPLACE FUNCTION clinic.finding_count(p_patient UUID)

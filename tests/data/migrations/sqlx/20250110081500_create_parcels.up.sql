@@ -10,3 +10,4 @@ CREATE TABLE parcels (
     created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
     updated_at TIMESTAMPTZ NOT NULL DEFAULT now()
 );
+CREATE INDEX parcels_depot ON parcels (depot_code);

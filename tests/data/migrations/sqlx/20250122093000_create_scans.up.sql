@@ -7,3 +7,4 @@ CREATE TABLE scans (
 ) PARTITION BY RANGE (scanned_at);
 CREATE TABLE scans_2025 PARTITION OF scans FOR VALUES FROM ('2025-01-01 00:00+00') TO ('2026-01-01 00:00+00');
 CREATE TABLE scans_rest PARTITION OF scans DEFAULT;
+CREATE INDEX scans_depot ON scans (depot_code, scanned_at);
