@@ -33,14 +33,24 @@ def private_folder() -> Iterator[Path]:
     """
     place = _place()
     _remove_abandoned(place)
-    folder = Path(tempfile.mkdtemp(dir=place, prefix=_PREFIX))
-    descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    close_in_children(descriptor)
+    folder, descriptor = _locked(place)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        keep_in_children(descriptor)
+        os.close(descriptor)
+
+
+def _locked(place: Path) -> tuple[Path, int]:
+    """Make a folder, and keep its lock; again where somebody took it for abandoned before it was locked."""
+    while True:
+        folder = Path(tempfile.mkdtemp(dir=place, prefix=_PREFIX))
+        descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        close_in_children(descriptor)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if (folder / _LOCK).exists():
+            return folder, descriptor
         keep_in_children(descriptor)
         os.close(descriptor)
 
