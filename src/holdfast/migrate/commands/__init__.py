@@ -20,6 +20,9 @@ _COMMANDS = {
     "promote": ("promoting:promote", "Apply to one database exactly what another one has."),
     "status": ("applying:status", "Show each migration and how it stands."),
     "up": ("applying:up", "Apply everything that is not applied yet."),
+    "diff": ("drifting:diff", "Compare two databases, snapshots, or what the files give."),
+    "drift": ("drifting:drift", "Compare the database with what its applied files give."),
+    "snapshot": ("drifting:snapshot", "Write what the database holds as canonical JSON."),
 }
 
 
