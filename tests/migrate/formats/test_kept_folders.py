@@ -27,7 +27,7 @@ def files_of(name: str) -> Files:
 
 
 async def there_and_back(database: Database, files: Files) -> None:
-    """Apply everything that can be undone, undo it, apply it again: the database holds the same; then the rest."""
+    """Apply all that can be undone, undo it, and again: the database holds the same. Then apply the rest."""
     reversible = replace(files, ordered=tuple(each for each in files.ordered if not each.irreversible))
     count = len(reversible.ordered)
     assert count >= 6
