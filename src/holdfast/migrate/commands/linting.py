@@ -151,7 +151,8 @@ def plan(asked: Asked, *, down: bool, steps: int) -> None:
         chosen = [each.migration for each in reversed(settled[-steps:])]
     else:
         chosen = [each.migration for each in entries if each.applied is None]
-    files = planned([each for each in chosen if each is not None], "down" if down else "up")
+    applied = [each.migration for each in entries if each.applied is not None and each.migration is not None]
+    files = planned([each for each in chosen if each is not None], "down" if down else "up", applied)
     nothing = f"Nothing of {system} is applied." if down else "Everything is applied already."
     emit(asked.options, [_plan_fields(each) for each in files], lambda: _print_plan(files, nothing))
 

@@ -6,7 +6,7 @@ statement makes are left out: nobody else can see them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from holdfast.migrate.lint.changes import Change, changes_of, key_of, shown
@@ -86,16 +86,18 @@ _DROPPED = frozenset(
 )  # fmt: skip
 
 
-def locks_of(parsed: Parsed, schema: str = "public") -> list[LockTaken]:
+def locks_of(
+    parsed: Parsed, schema: str = "public", indexes: Mapping[str, str] | None = None
+) -> list[LockTaken]:
     """Return the locks of one statement, the strongest of each relation, in the order it takes them.
 
-    ``schema`` is that of unqualified names.
+    ``schema`` is that of unqualified names; ``indexes`` the table of each index that is known.
     """
     strongest: dict[str, LockTaken] = {}
     if parsed.node is None:
         return []
     for change in changes_of(parsed, schema):
-        for relation, mode, why in _locks(change, schema):
+        for relation, mode, why in _with_tables(_locks(change, schema), indexes or {}):
             other = strongest.get(relation)
             if other is None or MODES.index(mode) > MODES.index(other.mode):
                 strongest[relation] = LockTaken(relation, mode, BLOCKS[mode], why)
@@ -115,6 +117,16 @@ def _locks(change: Change, schema: str) -> Iterator[tuple[str, str, str]]:
         yield target, _STATEMENTS[kind], _words(kind)
     elif kind in _OTHERS:
         yield from _OTHERS[kind](change.node, target, schema)
+
+
+def _with_tables(
+    locks: Iterator[tuple[str, str, str]], indexes: Mapping[str, str]
+) -> Iterator[tuple[str, str, str]]:
+    """Yield each lock, and that of the table where an index is locked to be dropped or built anew."""
+    for relation, mode, why in locks:
+        yield relation, mode, why
+        if relation in indexes:
+            yield indexes[relation], SHARE if why == "REINDEX" and mode == ACCESS_EXCLUSIVE else mode, why
 
 
 def _words(kind: str) -> str:
@@ -151,6 +163,9 @@ def _of_drop(change: Change) -> Iterator[tuple[str, str, str]]:
         yield change.target, mode, f"DROP {kind.removeprefix('OBJECT_')}"
 
 
+_REINDEX_TABLE = 2
+
+
 def _index(node: Node, target: str, _schema: str) -> Iterator[tuple[str, str, str]]:
     if node.concurrent:
         yield target, SHARE_UPDATE_EXCLUSIVE, "CREATE INDEX CONCURRENTLY"
@@ -162,7 +177,8 @@ def _reindex(node: Node, target: str, _schema: str) -> Iterator[tuple[str, str, 
     if not target:
         return
     concurrently = any(each.def_elem.defname == "concurrently" for each in node.params)
-    yield target, SHARE_UPDATE_EXCLUSIVE if concurrently else ACCESS_EXCLUSIVE, "REINDEX"
+    whole = SHARE if node.kind == _REINDEX_TABLE else ACCESS_EXCLUSIVE
+    yield target, SHARE_UPDATE_EXCLUSIVE if concurrently else whole, "REINDEX"
 
 
 def _vacuum(node: Node, _target: str, schema: str) -> Iterator[tuple[str, str, str]]:

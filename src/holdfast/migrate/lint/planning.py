@@ -32,25 +32,30 @@ class PlannedFile:
     statements: tuple[PlannedStatement, ...]
 
 
-def planned(migrations: Sequence[Migration], direction: Direction) -> list[PlannedFile]:
+def planned(
+    migrations: Sequence[Migration], direction: Direction, earlier: Sequence[Migration] = ()
+) -> list[PlannedFile]:
     """Return what applying (or undoing) migrations would run, in the order given.
 
-    What an earlier one of the same transaction has made is locked for nobody: such locks are left out.
+    Locks on what an earlier statement of the same file has made are left out: nobody else sees it.
+    ``earlier`` are the files before them, read for what they make.
     """
+    scene = Scene()
+    for migration in earlier:
+        _statements(migration, "up", scene)
     return [
-        PlannedFile(migration, direction, tuple(_statements(migration, direction)))
+        PlannedFile(migration, direction, tuple(_statements(migration, direction, scene)))
         for migration in migrations
     ]
 
 
-def _statements(migration: Migration, direction: Direction) -> list[PlannedStatement]:
+def _statements(migration: Migration, direction: Direction, scene: Scene) -> list[PlannedStatement]:
     part = migration.up if direction == "up" else migration.down
     by_outer: dict[int, list[Parsed]] = {}
     current: SqlStatement | None = None
     for parsed in (everything := list(Reader().read(part))):
         current = parsed.outer or current
         by_outer.setdefault(id(current), []).append(parsed)
-    scene = Scene()
     scene.begin(migration, direction, everything)
     return [_statement(each, by_outer.get(id(each), []), scene) for each in part]
 
@@ -63,7 +68,7 @@ def _statement(statement: SqlStatement, inner: Sequence[Parsed], scene: Scene) -
             why = "is not understood" if parsed.kind == UNREADABLE else "is known only when it runs"
             unknown = f"a statement in line {parsed.line} {why}"
             continue
-        for lock in locks_of(parsed, scene.schema):
+        for lock in locks_of(parsed, scene.schema, scene.indexes):
             other = strongest.get(lock.relation)
             hidden = scene.is_new(lock.relation) or lock.relation in scene.indexes_made
             if not hidden and (other is None or MODES.index(lock.mode) > MODES.index(other.mode)):

@@ -90,7 +90,7 @@ class Scene:
         if change.node is change.parsed.node:
             self.taken += [
                 lock
-                for lock in locks_of(change.parsed, self.schema)
+                for lock in locks_of(change.parsed, self.schema, self.indexes)
                 if not self.is_new(lock.relation) and lock.relation not in self.indexes_made
             ]
 

@@ -32,6 +32,7 @@ LEFT_OUT = {
     "ban-add-column": "a column that is null or has a constant default keeps nobody waiting",
     "ban-set-default": "a default for new rows harms nobody",
     "ban-new-write-restriction": "each kind has a rule of its own",
+    "ban-alter-function-options": "what endangers (SECURITY DEFINER, search_path) has rules of its own",
     "unused-ignore": "suppressions are ours",
 }
 _TIMEOUT = 60.0
