@@ -5,13 +5,17 @@ psycopg sends several statements as one message too, but does not tell which of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 
 import psycopg
 from psycopg import generators, pq
 from psycopg.errors import error_from_result
 
+from holdfast.postgres.statements import Statement
 from holdfast.system import Connection
+
+_PARAMETER = re.compile(r"%\((\w+)\)s")
 
 
 class Refused(Exception):
@@ -26,6 +30,20 @@ class Refused(Exception):
         self.index = index
         self.position = position
         self.error = error
+
+
+def with_values(connection: Connection, statement: Statement, values: Mapping[str, str | int]) -> str:
+    """Return a statement's text with its parameters written in: a message of several takes none."""
+    escaping = pq.Escaping(connection.pgconn)
+    encoding = connection.info.encoding
+
+    def literal(match: re.Match[str]) -> str:
+        value = values[match[1]]
+        if isinstance(value, int):
+            return str(value)
+        return bytes(escaping.escape_literal(value.encode(encoding))).decode(encoding)
+
+    return _PARAMETER.sub(literal, statement.text)
 
 
 async def send(connection: Connection, statements: Sequence[str]) -> list[pq.abc.PGresult]:

@@ -27,7 +27,7 @@ from holdfast.system import Connection
 
 STATEMENTS = Statements("holdfast.migrate", "history.sql")
 Direction = Literal["up", "down"]
-Parameters = dict[str, object]
+Parameters = dict[str, str | int]
 # CREATE IF NOT EXISTS is not atomic in PostgreSQL; renewing waits for locks only briefly.
 _AT_THE_SAME_MOMENT = (
     errors.UniqueViolation,

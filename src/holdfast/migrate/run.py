@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import psycopg
-from psycopg import errors, sql
+from psycopg import errors
 
+from holdfast.migrate.batch import with_values
 from holdfast.migrate.errors import MigrationFailed, NotReversible
 from holdfast.migrate.files import Migration
 from holdfast.migrate.history import Direction, Mark
@@ -47,9 +48,13 @@ class Guard:
 
 @dataclass(slots=True)
 class Ahead:
-    """The guard of a transaction that was begun in the same message that committed the one before it."""
+    """The guard of a transaction that was begun in the same message that committed the one before it.
+
+    ``begin`` are the commands that begin one.
+    """
 
     guard: Guard | None = None
+    begin: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +116,8 @@ def limits(connection: Connection, seconds: float, *, session: bool = False) -> 
     elsewhere on every server. The server ends the work of a killed process, and its locks with it.
     """
     milliseconds = str(max(1, round(seconds * 1000)))
-    text = _STATEMENTS["limit_session" if session else "limit"].text
-    return text.replace("%(milliseconds)s", sql.Literal(milliseconds).as_string(connection))
+    statement = _STATEMENTS["limit_session" if session else "limit"]
+    return with_values(connection, statement, {"milliseconds": milliseconds})
 
 
 def refused(

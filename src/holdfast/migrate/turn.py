@@ -19,10 +19,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 import psycopg
-from psycopg import sql
 from psycopg.rows import dict_row
 
 from holdfast.errors import HoldfastError, TryAgain
+from holdfast.migrate.batch import with_values
 from holdfast.migrate.errors import StillLocked
 from holdfast.migrate.history import actor
 from holdfast.postgres.database import Database
@@ -67,7 +67,7 @@ class Turn:
 
     def taking(self, connection: Connection) -> str:
         """Return the SQL that takes the turn for a transaction: no row where others have it."""
-        return _STATEMENTS["take"].text.replace("%(holder)s", sql.Literal(self.holder).as_string(connection))
+        return with_values(connection, _STATEMENTS["take"], {"holder": self.holder})
 
     def taken(self) -> None:
         """Note that nobody has to be waited for any more."""

@@ -12,16 +12,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 import psycopg
-from psycopg import AsyncClientCursor, pq
+from psycopg import pq
 
 from holdfast.migrate import generating
-from holdfast.migrate.batch import Refused, send
+from holdfast.migrate.batch import Refused, send, with_values
 from holdfast.migrate.files import Migration
-from holdfast.migrate.history import STATEMENTS, Direction, Mark, Parameters, recording, removing
+from holdfast.migrate.history import STATEMENTS, Direction, Mark, recording, removing
 from holdfast.migrate.run import Guard, Result, Run, limits, refused, refused_at_commit, statements_of
 from holdfast.migrate.splitting import SqlStatement
-from holdfast.postgres.statements import Statement
-from holdfast.system import Connection
 
 _COMMIT = "COMMIT"
 
@@ -35,7 +33,8 @@ async def run_whole(
     """
     try:
         if run.ahead.guard is None:
-            run.ahead.guard = _guard(run, await send(run.connection, _begin(run)))
+            run.ahead.begin = run.ahead.begin or _begin(run)
+            run.ahead.guard = _guard(run, await send(run.connection, run.ahead.begin))
         guard = run.ahead.guard
         if not guard.taken or guard.mark != mark:
             await _abandon(run)
@@ -119,13 +118,13 @@ async def _apply(run: Run, migration: Migration, direction: Direction, mark: Mar
         await messages.send()
         await generating.generate(run.connection, [run.generating[migration.id.system]])
     if direction == "up":
-        row = messages.add(_with(run.connection, STATEMENTS["record"], recording(migration)))
+        row = messages.add(with_values(run.connection, STATEMENTS["record"], recording(migration)))
     else:
-        messages.add(_with(run.connection, STATEMENTS["remove"], removing(migration)))
+        messages.add(with_values(run.connection, STATEMENTS["remove"], removing(migration)))
         row = messages.add(STATEMENTS["mark"].text)
     await messages.reach("before commit")
     messages.add(_COMMIT)
-    for command in _begin(run) if more else ():
+    for command in run.ahead.begin if more else ():
         messages.add(command)
     run.ahead.guard = None
     await messages.send()
@@ -135,7 +134,3 @@ async def _apply(run: Run, migration: Migration, direction: Direction, mark: Mar
         return Result("done", _mark(messages.results[row]), round((time.monotonic() - began) * 1000))
     position, duration_ms = (int(messages.results[row].get_value(0, column) or 0) for column in range(2))
     return Result("done", Mark(mark.count + 1, position, mark.unfinished), duration_ms)
-
-
-def _with(connection: Connection, statement: Statement, parameters: Parameters) -> str:
-    return AsyncClientCursor(connection).mogrify(statement, parameters)
