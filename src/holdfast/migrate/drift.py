@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from holdfast.errors import WrongUse
 from holdfast.migrate import history, plan
+from holdfast.migrate.adopting.histories import TOOLS
 from holdfast.migrate.catalogue.comparing import Difference, compare
 from holdfast.migrate.catalogue.mending import mend, mend_all
 from holdfast.migrate.catalogue.model import Catalogue
@@ -20,6 +21,7 @@ from holdfast.postgres.database import Database
 
 _EVERYWHERE = "public"
 _NOBODYS_OWN = ("extension",)
+_OF_OTHER_TOOLS = {tool.table for tool in TOOLS.values()}
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ async def _compare(live: Database, other: Database, gone: Sequence[str]) -> Drif
         return Drift((), (), gone, nothing, nothing)
     expected, found = await asyncio.gather(catalogue_of(other), catalogue_of(live))
     differences = _of_one_major(expected, found)
-    outside = [each for each in differences if _is_not_managed(each, expected, anything=bool(gone))]
+    outside = [each for each in differences if is_not_managed(each, expected, anything=bool(gone))]
     return Drift([each for each in differences if each not in outside], outside, gone, expected, found)
 
 
@@ -109,11 +111,17 @@ def _of_one_major(expected: Catalogue, found: Catalogue) -> list[Difference]:
     return compare(expected, found)
 
 
-def _is_not_managed(difference: Difference, expected: Catalogue, *, anything: bool) -> bool:
-    """Tell whether no file has to do with what a difference is about."""
+def is_not_managed(difference: Difference, expected: Catalogue, *, anything: bool = False) -> bool:
+    """Tell whether no file has to do with what a difference is about.
+
+    ``anything``: nothing that is only there counts. The tables in which other tools keep their history,
+    left where one was taken over, are nobody's.
+    """
     if difference.what != "unexpected":
         return False
     if anything or difference.kind in _NOBODYS_OWN:
+        return True
+    if difference.kind == "table" and difference.name.rpartition(".")[2] in _OF_OTHER_TOOLS:
         return True
     schema = difference.schema
     return schema is not None and schema != _EVERYWHERE and schema not in _managed_schemas(expected)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from holdfast.migrate import history, plan
-from holdfast.migrate.adopting.verifying import differences
+from holdfast.migrate.drift import find_drift
 from holdfast.migrate.engine import Done, migrate_up
 from holdfast.migrate.errors import MigrationsDisagree
 from holdfast.migrate.files import Migration
@@ -21,6 +21,8 @@ from holdfast.migrate.plan import Files
 from holdfast.migrate.proof.certificate import require
 from holdfast.migrate.turn import Tell
 from holdfast.postgres.database import Database
+
+_SEE_DRIFT = "`holdfast migrate drift` says the SQL that mends it."
 
 
 @dataclass(frozen=True)
@@ -66,18 +68,13 @@ async def promote(
     for major in sorted({side.major for side in sides}):
         require(files, missing, major, folders=folders)
     for side in sides:
-        found = await differences(side.database, _of(files, side.rows))
-        _refuse(
-            [f"{side.name} does not hold what its history gives: {each}" for each in found],
-            "See `holdfast migrate drift` on it.",
-        )
+        _refuse(await _drifted(side, files), _SEE_DRIFT)
     if dry_run or not missing:
         return Promotion(missing)
     done = await migrate_up(target, files=wanted, tell=tell)
-    found = await differences(target, wanted)
     _refuse(
-        [f"the target does not hold what its history gives: {each}" for each in found],
-        "The files were applied; see `holdfast migrate drift` on the target.",
+        await _drifted(behind, files),
+        f"The files were applied. {_SEE_DRIFT}",
         begin="The promotion did not end as it should have",
     )
     return Promotion(missing, done)
@@ -87,6 +84,16 @@ async def _side(name: str, database: Database) -> Side:
     async with database.connection() as connection:
         rows = await history.read_history(connection)
         return Side(name, database, rows, connection.info.server_version // 10000)
+
+
+async def _drifted(side: Side, files: Files) -> list[str]:
+    """Say how a side differs from what its history says that it holds."""
+    async with side.database.connection() as connection:
+        rows = await history.read_history(connection)
+    if not any(row.system in files.systems for row in rows):
+        return []
+    drift = await find_drift(side.database, files)
+    return [f"{side.name} does not hold what its history gives: {each}" for each in drift.differences]
 
 
 def _against_files(side: Side, files: Files) -> list[str]:

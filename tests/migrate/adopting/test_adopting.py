@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 from collections.abc import Callable, Iterable
@@ -13,8 +14,13 @@ import pytest
 from psycopg.rows import dict_row
 
 from holdfast.migrate.adopting.matching import flyway_checksum
+from holdfast.migrate.drift import Drift, find_drift
 from holdfast.migrate.files import read_folder
 from holdfast.migrate.migration import Migration
+from holdfast.migrate.plan import order
+from holdfast.postgres.database import Database
+from holdfast.settings import Settings
+from holdfast.system import System
 from tests.fixtures.commands import HoldfastCommands
 from tests.migrate.adopting.tools import (
     KEPT,
@@ -109,8 +115,8 @@ def test_what_differs_from_the_files_refuses(holdfast: HoldfastCommands, empty_c
     own = ("migrate", "--dir", str(KEPT / "dbmate"), "--system", "shop", "adopt")
     ended = holdfast.run(*own, DATABASE_URL=empty_conninfo)
     assert ended.returncode == 1
-    assert "missing: column public.members.language" in ended.stdout
-    assert "unexpected: index public.by_hand" in ended.stdout
+    assert "missing: column public.members.language\n  ALTER TABLE" in ended.stdout
+    assert "unexpected: index public.by_hand\n  DROP INDEX" in ended.stdout
     assert "Nothing was adopted" in ended.stderr
     told = holdfast.run(*own, "--json", DATABASE_URL=empty_conninfo)
     assert json.loads(told.stdout)["adopted"] == []
@@ -268,9 +274,33 @@ def test_a_table_of_another_name_is_named(
     execute(empty_conninfo, 'ALTER TABLE "Tools".schema_migrations RENAME TO "Done"')
     own = ("migrate", "--dir", str(tmp_path / "migrations"), "--system", "shop", "adopt")
     assert holdfast.run(*own, DATABASE_URL=empty_conninfo).returncode == 1
-    adopted = holdfast.run(*own, "--table", '"Tools"."Done"', DATABASE_URL=empty_conninfo)
-    # The schema itself is nothing that the files make.
-    assert adopted.stdout == 'unexpected: schema "Tools"\n'
+    adopted = holdfast.json(*own, "--table", '"Tools"."Done"', DATABASE_URL=empty_conninfo)
+    assert adopted["origin"] == 'dbmate in "Tools"."Done"'
+    assert len(adopted["adopted"]) == len(kept("dbmate"))
+
+
+def test_what_was_taken_over_is_mended_by_the_sql_shown_and_has_not_drifted(
+    holdfast: HoldfastCommands, empty_conninfo: str
+) -> None:
+    as_golang_migrate(empty_conninfo, KEPT / "sqlx", kept("sqlx"))
+    execute(empty_conninfo, "CREATE SCHEMA elsewhere CREATE TABLE of_others (x INT)")
+    execute(empty_conninfo, "ALTER TABLE depots ALTER COLUMN city SET DEFAULT 'Bern'")
+    own = ("migrate", "--dir", str(KEPT / "sqlx"), "--system", "shop")
+    told = holdfast.run(*own, "adopt", "--json", DATABASE_URL=empty_conninfo)
+    (difference,) = json.loads(told.stdout)["differences"]
+    assert difference["name"] == "public.depots.city"
+    for statement in difference["mend"]:
+        execute(empty_conninfo, statement)
+    holdfast.json(*own, "adopt", DATABASE_URL=empty_conninfo)
+
+    async def drift() -> Drift:
+        async with Database.open(empty_conninfo, Settings({}), min_size=1) as database:
+            systems = {"shop": System(name="shop", summary="", package="")}
+            return await find_drift(database, order(systems, {"shop": kept("sqlx")}))
+
+    found = asyncio.run(drift())
+    assert found.differences == [], "the other tool's table is not taken for drift"
+    assert {each.name for each in found.not_managed} >= {"public.schema_migrations", "elsewhere"}
 
 
 def test_adopt_asks_for_one_folder_and_one_system(holdfast: HoldfastCommands, empty_conninfo: str) -> None:

@@ -13,8 +13,8 @@ from holdfast.migrate.adopting.baseline import FILE_NAME, baseline, dump
 from holdfast.migrate.adopting.errors import NoHistory, not_adopted
 from holdfast.migrate.adopting.histories import ALEMBIC, STATEMENTS, History, Record, find_history
 from holdfast.migrate.adopting.matching import Taken, match
-from holdfast.migrate.adopting.verifying import differences
-from holdfast.migrate.catalogue.comparing import Difference
+from holdfast.migrate.adopting.verifying import compared
+from holdfast.migrate.drift import Drift
 from holdfast.migrate.plan import Files, order
 from holdfast.migrate.settings import PATIENCE
 from holdfast.migrate.turn import Tell, Turn
@@ -39,14 +39,14 @@ class Takeover:
 
 @dataclass(frozen=True)
 class Adoption:
-    """What was taken over, or would be; with ``differences`` nothing was.
+    """What was taken over, or would be; where ``drift`` has differences nothing was.
 
     ``origin`` is the other tool and its table, ``written`` the baseline's file.
     """
 
     origin: str
     taken: Sequence[Taken]
-    differences: Sequence[Difference]
+    drift: Drift
     written: Path | None = None
 
 
@@ -63,7 +63,7 @@ async def adopt(
         adoption, content = await _of_baseline(database, asked, found)
     else:
         adoption, content = await _of_files(database, asked, found, files), ""
-    if adoption.differences or dry_run:
+    if adoption.drift.differences or dry_run:
         return adoption
     if adoption.written is not None:
         adoption.written.parent.mkdir(parents=True, exist_ok=True)
@@ -106,8 +106,8 @@ async def _of_files(database: Database, asked: Takeover, found: History, files: 
         )
     applied = {each.migration.id for each in taken}
     kept = tuple(each for each in files.ordered if each.id in applied or each.id.system != asked.system)
-    different = await differences(database, replace(files, ordered=kept), found.table)
-    return Adoption(f"{found.tool.name} in {found.table}", taken, different)
+    drift = await compared(database, replace(files, ordered=kept), found.table)
+    return Adoption(f"{found.tool.name} in {found.table}", taken, drift)
 
 
 async def _of_baseline(database: Database, asked: Takeover, found: History | None) -> tuple[Adoption, str]:
@@ -128,11 +128,10 @@ async def _of_baseline(database: Database, asked: Takeover, found: History | Non
     )
     systems = {asked.system: System(name=asked.system, summary="", package="")}
     made = order(systems, {asked.system: [migration]})
-    tables = [found.table] if found else []
-    different = await differences(database, made, *tables)
+    drift = await compared(database, made, found.table if found else None)
     written = asked.folder / FILE_NAME
     taken = [Taken(migration, Record(said))]
-    return Adoption(origin, taken, different, written), migration.content
+    return Adoption(origin, taken, drift, written), migration.content
 
 
 async def _record(

@@ -1,51 +1,41 @@
-"""Whether a database holds what its files give: both catalogues, one from a throwaway database."""
+"""Whether a database holds what its files give, before there is a history of ours."""
 
 from __future__ import annotations
 
 from holdfast.migrate.adopting.histories import Table
-from holdfast.migrate.catalogue.comparing import Difference, compare
+from holdfast.migrate.catalogue.comparing import compare
 from holdfast.migrate.catalogue.model import Catalogue, Item
-from holdfast.migrate.catalogue.reading import read_catalogue
-from holdfast.migrate.engine import migrate_up
+from holdfast.migrate.drift import Drift, catalogue_of, is_not_managed
 from holdfast.migrate.plan import Files
+from holdfast.migrate.scratch import built
 from holdfast.postgres.database import Database
-from holdfast.postgres.throwaway.databases import throwaway_database
 
-OWN_SCHEMA = "holdfast"
-
-
-async def catalogue_of(files: Files, like: Database) -> Catalogue:
-    """Apply files to a throwaway database on the server of ``like``, and read what that then holds."""
-    server = like.endpoint.direct or like.conninfo
-    async with (
-        throwaway_database(server, name_hint="adopt") as conninfo,
-        Database.open(conninfo, like.settings, application_name="holdfast adopt", min_size=1) as scratch,
-    ):
-        await migrate_up(scratch, files=files)
-        async with scratch.connection() as connection:
-            return await read_catalogue(connection)
+_OWN_SCHEMA = "holdfast"
 
 
-def without(catalogue: Catalogue, *tables: Table) -> Catalogue:
-    """Leave out Holdfast's own schema, and tables with all that comes and goes with them."""
-    gone = {f"{kind} {table}" for table in tables for kind in ("table", "partitioned table")}
+async def compared(database: Database, files: Files, table: Table | None) -> Drift:
+    """Compare a database with a throwaway one that ``files`` were applied to.
+
+    Another tool's ``table`` and Holdfast's own schema are left out. Raises as ``built``.
+    """
+    async with built(files, database.settings, live=database) as other:
+        expected = _without(await catalogue_of(other), None)
+    found = _without(await catalogue_of(database), table)
+    different = compare(expected, found)
+    outside = [each for each in different if is_not_managed(each, expected)]
+    return Drift([each for each in different if each not in outside], outside, (), expected, found)
+
+
+def _without(catalogue: Catalogue, table: Table | None) -> Catalogue:
+    """Leave out Holdfast's own schema, and a table with all that comes and goes with it."""
+    gone = {f"schema {_OWN_SCHEMA}", f"table {table}", f"partitioned table {table}"}
 
     def stays(item: Item) -> bool:
-        if item.schema == OWN_SCHEMA or item.key == f"schema {OWN_SCHEMA}":
-            return False
         above: Item | None = item
         while above is not None:
-            if above.key in gone:
+            if above.key in gone or above.schema == _OWN_SCHEMA:
                 return False
             above = catalogue.items.get(above.parent) if above.parent else None
         return True
 
     return Catalogue.of(catalogue.major, (item for item in catalogue if stays(item)))
-
-
-async def differences(database: Database, files: Files, *tables: Table) -> list[Difference]:
-    """Return how a database differs from what files give; ``tables`` are another tool's own."""
-    expected = await catalogue_of(files, database)
-    async with database.connection() as connection:
-        found = await read_catalogue(connection)
-    return compare(without(expected), without(found, *tables))

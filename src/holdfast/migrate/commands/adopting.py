@@ -33,10 +33,11 @@ def adopt(asked: Asked, *, tool: str | None, table: str | None, baseline: bool) 
 
     adoption = asked.run(work, purpose="adopt")
     emit(asked.options, _fields(adoption), lambda: _print(adoption, dry_run=asked.dry_run))
-    if adoption.differences:
+    if adoption.drift.differences:
         note(
             "Nothing was adopted: these files do not give what the database holds.\n"
-            "  Mend one or the other and adopt again, or take what it holds as it is: add --baseline."
+            "  Mend one or the other (the SQL above mends the database) and adopt again, or take what it\n"
+            "  holds as it is: add --baseline."
         )
         raise click.exceptions.Exit(1)
 
@@ -59,16 +60,20 @@ def _files(asked: Asked) -> Files | None:
 def _fields(adoption: Adoption) -> dict[str, object]:
     return {
         "origin": adoption.origin,
-        "adopted": [] if adoption.differences else [str(each.migration.id) for each in adoption.taken],
-        "written": str(adoption.written) if adoption.written and not adoption.differences else None,
-        "differences": [as_fields(each) for each in adoption.differences],
+        "adopted": [] if adoption.drift.differences else [str(each.migration.id) for each in adoption.taken],
+        "written": str(adoption.written) if adoption.written and not adoption.drift.differences else None,
+        "differences": [
+            {**as_fields(each), "mend": adoption.drift.mend(each)} for each in adoption.drift.differences
+        ],
     }
 
 
 def _print(adoption: Adoption, *, dry_run: bool) -> None:
-    if adoption.differences:
-        for difference in adoption.differences:
+    if adoption.drift.differences:
+        for difference in adoption.drift.differences:
             click.echo(difference)
+            for line in adoption.drift.mend(difference):
+                click.echo(f"  {line}")
         return
     word = "would be adopted" if dry_run else "adopted"
     for each in adoption.taken:
