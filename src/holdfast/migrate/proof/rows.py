@@ -78,6 +78,7 @@ class Seeded:
         return sum(len(table.rows) for table in self.tables.values())
 
 
+_NOTHING_FOUND = "no combination of values was found that its checks and keys let through"
 _CHOICES: Sequence[Choice] = ("varied", "plain", "sparse")
 
 
@@ -274,14 +275,13 @@ class _Seeding:
         if outcome is None:
             around = earlier.around_triggers if earlier else ""
             return SeededTable(shape, rows, 0, around, earlier.not_seeded if earlier and not rows else "")
-        message = (
-            outcome.get("message")
-            or "no combination of values was found that its checks and keys let through"
-        )
+        message = outcome.get("message") or ""
         if not rows:
-            return SeededTable(shape, rows, not_seeded=message)
-        around = message if outcome.get("role") == "replica" else (earlier.around_triggers if earlier else "")
-        return SeededTable(shape, rows, outcome["added"], around)
+            return SeededTable(shape, rows, not_seeded=message or _NOTHING_FOUND)
+        around = message if outcome.get("role") == "replica" else ""
+        return SeededTable(
+            shape, rows, outcome["added"], around or (earlier.around_triggers if earlier else "")
+        )
 
 
 async def _time(connection: Connection) -> str:

@@ -8,7 +8,7 @@ foreign key names) the server itself keeps those that pass the checks, and takes
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -159,9 +159,9 @@ class Writer:
             return cast(sql.Literal("1"), column.written)
         if different:
             return values.key(self.number + place)
-        if place == 1 and choice == "varied":
-            return values.edge(self.number + place)
-        return values.plain(self.number + place)
+        # Columns of a row differ, so that it shows when one is taken for another.
+        number = self.number + place + 7 * column.number
+        return values.edge(number) if place == 1 and choice == "varied" else values.plain(number)
 
     def _group_rows(self, group: _Group, name: sql.Identifier, choice: Choice) -> sql.Composable:
         """Return a join with the combinations of a group's values that pass its checks."""
@@ -324,8 +324,8 @@ def _weights(count: int) -> list[int]:
     return [1, 3, 7, 17, 31, 61, 127, 251, 509, 1021][:count] + [1] * max(0, count - 10)
 
 
-def _names(names: Sequence[str] | object) -> sql.Composed:
-    return sql.SQL(", ").join(sql.Identifier(name) for name in names)  # type: ignore[attr-defined]  # any iterable of names
+def _names(names: Iterable[str]) -> sql.Composed:
+    return sql.SQL(", ").join(sql.Identifier(name) for name in names)
 
 
 def _where(conditions: Sequence[sql.Composable]) -> sql.Composable:

@@ -1,7 +1,7 @@
 """Values of PostgreSQL's types, to make rows of: plain ones, ones at the edge, any number of different ones.
 
 Values are SQL expressions. The edge is where a conversion to a narrower type would show: long text,
-the largest numbers, microseconds.
+large numbers, microseconds. Numbers leave room to be multiplied by a hundred.
 """
 
 from __future__ import annotations
@@ -197,15 +197,16 @@ def _limited_numeric(modifier: int) -> Texts:
         return str(number % 10**whole) if 0 < whole < 18 else f"0e{-scale}" if whole <= 0 else str(number)
 
     def edge(number: int) -> str:
-        digits = str(10**precision - 1 - number % 10**precision)
-        return f"{digits}e{-scale}"
+        digits = precision - 2 if precision > 4 else precision - 1
+        return f"{10**digits - 1 - number % max(1, 10**digits // 2)}e{-scale}"
 
     return plain, edge
 
 
 def _whole(bits: int) -> Texts:
     largest = 2 ** (bits - 1) - 1
-    return lambda n: str(n % largest), lambda n: str(largest - n % largest)
+    large = largest // 100
+    return lambda n: str(n % largest), lambda n: str(large - n % (large // 2))
 
 
 def _date(number: int) -> str:
