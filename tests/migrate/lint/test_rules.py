@@ -12,30 +12,30 @@ from tests.fixtures.migrations import migration
 
 # What is told of a file or of several statements together, or cannot stand in a block.
 OF_FILES = {
-    "alter-table-twice", "no-transaction-needlessly", "dynamic-statement", "not-understood", "foreign-key-without-index",
-    "table-without-primary-key", "identifier-too-long", "drop-cascade",
+    "alter-table-twice", "no-transaction-needlessly", "dynamic-statement", "not-understood",
+    "foreign-key-without-index", "table-without-primary-key", "identifier-too-long", "drop-cascade",
 }  # fmt: skip
 # squawk 2.70's rules.
-SQUAWKS = (
-    "require-concurrent-index-creation require-concurrent-index-deletion constraint-missing-not-valid "
-    "adding-field-with-default adding-foreign-key-constraint changing-column-type adding-not-nullable-field "
-    "adding-serial-primary-key-field renaming-column renaming-table disallowed-unique-constraint "
-    "ban-drop-database prefer-bigint-over-int prefer-bigint-over-smallint prefer-identity prefer-repack "
-    "prefer-robust-stmts prefer-text-field prefer-timestamp-tz ban-char-field ban-drop-column ban-drop-table "
-    "ban-drop-not-null transaction-nesting adding-required-field ban-concurrent-index-creation-in-transaction "
-    "unused-ignore ban-create-domain-with-constraint ban-alter-domain-with-add-constraint "
-    "ban-truncate-cascade require-timeout-settings ban-uncommitted-transaction require-enum-value-ordering "
-    "identifier-too-long require-concurrent-partition-detach require-concurrent-reindex "
-    "require-lock-timeout require-statement-timeout ban-drop-view ban-drop-function ban-drop-type "
-    "ban-drop-schema ban-drop-sequence ban-drop-domain ban-drop-constraint ban-drop-generated-expression "
-    "renaming-object ban-set-schema ban-alter-identity ban-drop-extension ban-alter-generated-expression "
-    "ban-drop-index ban-set-default ban-disable-trigger ban-replica-identity ban-drop-policy ban-revoke "
-    "ban-replace-view-function ban-alter-policy-condition ban-alter-policy-roles ban-create-policy "
-    "ban-alter-function-options ban-alter-view-options ban-alter-role-options ban-alter-database-options ban-alter-row-level-security "
-    "ban-new-write-restriction ban-add-enum-value ban-add-composite-attribute ban-add-column "
-    "ban-detach-inheritance ban-alter-sequence-values ban-alter-system-options ban-alter-extension "
-    "ban-duplicate-column-assignments ban-drop-default ban-drop-trigger"
-).split()
+SQUAWKS = """
+    require-concurrent-index-creation require-concurrent-index-deletion constraint-missing-not-valid
+    adding-field-with-default adding-foreign-key-constraint changing-column-type adding-not-nullable-field
+    adding-serial-primary-key-field renaming-column renaming-table disallowed-unique-constraint
+    ban-drop-database prefer-bigint-over-int prefer-bigint-over-smallint prefer-identity prefer-repack
+    prefer-robust-stmts prefer-text-field prefer-timestamp-tz ban-char-field ban-drop-column ban-drop-table
+    ban-drop-not-null transaction-nesting adding-required-field ban-concurrent-index-creation-in-transaction
+    unused-ignore ban-create-domain-with-constraint ban-alter-domain-with-add-constraint
+    ban-truncate-cascade require-timeout-settings ban-uncommitted-transaction require-enum-value-ordering
+    identifier-too-long require-concurrent-partition-detach require-concurrent-reindex
+    require-lock-timeout require-statement-timeout ban-drop-view ban-drop-function ban-drop-type
+    ban-drop-schema ban-drop-sequence ban-drop-domain ban-drop-constraint ban-drop-generated-expression
+    renaming-object ban-set-schema ban-alter-identity ban-drop-extension ban-alter-generated-expression
+    ban-drop-index ban-set-default ban-disable-trigger ban-replica-identity ban-drop-policy ban-revoke
+    ban-replace-view-function ban-alter-policy-condition ban-alter-policy-roles ban-create-policy
+    ban-alter-function-options ban-alter-view-options ban-alter-role-options ban-alter-database-options ban-alter-row-level-security
+    ban-new-write-restriction ban-add-enum-value ban-add-composite-attribute ban-add-column
+    ban-detach-inheritance ban-alter-sequence-values ban-alter-system-options ban-alter-extension
+    ban-duplicate-column-assignments ban-drop-default ban-drop-trigger
+""".split()
 
 
 def found_in(content: str) -> list[Finding]:

@@ -1,0 +1,253 @@
+"""What lint knows around a statement: blocks, new tables, earlier files, sizes, the way back, what is allowed."""
+
+from __future__ import annotations
+
+import pytest
+
+from holdfast.migrate.lint.finding import Finding
+from holdfast.migrate.lint.linting import judged, lint
+from holdfast.migrate.lint.squawk import squawk_findings, squawk_path
+from holdfast.migrate.plan import declared_files
+from tests.fixtures.migrations import migration
+
+
+def found(*files: str, sizes: dict[str, int] | None = None) -> list[Finding]:
+    """Lint files; one without marks is the statements that it applies."""
+    read = [
+        migration(
+            f"app/{number:04}_file", each if "-- UP" in each else f"-- irreversible: test\n-- UP\n{each}"
+        )
+        for number, each in enumerate(files, 1)
+    ]
+    return lint(read, sizes=sizes)
+
+
+def rules(*files: str, sizes: dict[str, int] | None = None) -> list[str]:
+    return [finding.rule for finding in found(*files, sizes=sizes)]
+
+
+def dangers(*files: str, sizes: dict[str, int] | None = None) -> list[str]:
+    return [finding.rule for finding in found(*files, sizes=sizes) if finding.level == "danger"]
+
+
+# The kinds that squawk misses: what is found, in the file itself and inside of a block.
+MISSED = [
+    ("UPDATE app.orders SET note = '';", "update-all-rows"),
+    ("DELETE FROM app.orders;", "delete-all-rows"),
+    ("DELETE FROM app.orders WHERE true;", "delete-all-rows"),
+    ("UPDATE app.orders SET note = '' WHERE 1 = 1;", "update-all-rows"),
+    ("VACUUM FULL app.orders;", "vacuum-full"),
+    ("LOCK TABLE app.orders;", "lock-table"),
+    ("CLUSTER app.orders USING orders_pkey;", "cluster"),
+    ("ALTER TABLE app.orders SET LOGGED;", "rewrite-table"),
+    ("CREATE TRIGGER t BEFORE INSERT ON app.orders FOR EACH ROW EXECUTE FUNCTION f();", "create-trigger"),
+    ("REFRESH MATERIALIZED VIEW app.totals;", "refresh-materialized-view"),
+    ("ALTER TABLE app.log ATTACH PARTITION app.log_1 FOR VALUES FROM (1) TO (2);", "attach-partition"),
+    ("ALTER TABLE app.orders DISABLE ROW LEVEL SECURITY;", "disable-row-security"),
+    ("GRANT SELECT ON app.orders TO PUBLIC;", "grant-to-public"),
+    (
+        "CREATE FUNCTION f() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';",
+        "security-definer-search-path",
+    ),
+    ("DROP TABLE app.orders;", "drop-table"),
+]
+
+
+@pytest.mark.parametrize(("statement", "rule"), MISSED)
+def test_what_others_miss_is_found_also_in_blocks(statement: str, rule: str) -> None:
+    assert rule in rules(statement)
+    quoted = statement.removesuffix(";").replace("'", "''")
+    blocks = [
+        f"DO $$ BEGIN {statement} END $$;",
+        f"DO $$ DECLARE r app.orders%ROWTYPE; BEGIN FOR r IN SELECT 1 LOOP {statement} END LOOP; END $$;",
+        f"DO $$ BEGIN NULL; EXCEPTION WHEN others THEN {statement} END $$;",
+        f"DO $$ BEGIN EXECUTE '{quoted}'; END $$;",
+        f"DO $$ BEGIN EXECUTE format('{quoted}'); END $$;",
+        f"CREATE FUNCTION app.go() RETURNS void LANGUAGE plpgsql AS $$ BEGIN {statement} END $$;\n"
+        "SELECT app.go();",
+    ]
+    for block in blocks:
+        assert rule in rules(block), block
+
+
+def test_bodies_that_nobody_calls_are_not_statements_of_the_migration() -> None:
+    body = (
+        "CREATE FUNCTION app.go() RETURNS void LANGUAGE plpgsql AS $$ BEGIN DELETE FROM app.orders; END $$;"
+    )
+    assert rules(body) == []
+    assert rules(body + "\nSELECT app.gone();") == []
+
+
+def test_a_name_that_a_block_fills_in_hides_nothing() -> None:
+    assert "drop-table" in rules(
+        "DO $$ DECLARE w text; BEGIN EXECUTE 'DROP TABLE ' || quote_ident(w); END $$;"
+    )
+    assert "create-index" in rules("DO $$ BEGIN EXECUTE format('CREATE INDEX ON app.%I (id)', 'x'); END $$;")
+
+
+def test_a_finding_stands_in_the_line_of_its_statement() -> None:
+    content = (
+        "-- UP\nCREATE TABLE app.t (id bigint PRIMARY KEY);\n\nDO $$\nBEGIN\n"
+        "  -- a comment\n  DELETE FROM app.orders;\nEND\n$$;\n-- DOWN\n\nDROP TABLE app.bills;\n"
+    )
+    assert [(each.rule, each.line) for each in found(content)] == [("delete-all-rows", 7), ("drop-table", 12)]
+    assert found(content)[0].found.endswith("(in DO)")
+
+
+def test_a_new_table_may_be_altered_freely() -> None:
+    assert (
+        dangers(
+            "CREATE TABLE app.t (id bigint PRIMARY KEY, a int, b text);\n"
+            "ALTER TABLE app.t ADD COLUMN c uuid NOT NULL DEFAULT gen_random_uuid();\n"
+            "ALTER TABLE app.t ALTER COLUMN a TYPE bigint, ALTER COLUMN b SET NOT NULL;\n"
+            "ALTER TABLE app.t ADD CONSTRAINT u UNIQUE (b), ADD CONSTRAINT k CHECK (a > 0);\n"
+            "CREATE INDEX ON app.t (a);\nUPDATE app.t SET a = 1;\nDELETE FROM app.t;\n"
+            "ALTER TABLE app.t RENAME COLUMN b TO d;\nTRUNCATE app.t;\nDROP TABLE app.t;"
+        )
+        == []
+    )
+
+
+def test_a_table_that_may_have_been_there_is_not_new() -> None:
+    assert "create-index" in rules(
+        "CREATE TABLE IF NOT EXISTS app.t (id int);\nCREATE INDEX i ON app.t (id);"
+    )
+
+
+def test_a_table_of_an_earlier_file_is_not_new() -> None:
+    made = "CREATE TABLE app.t (id bigint PRIMARY KEY);"
+    assert dangers(made, "CREATE INDEX i ON app.t (id);") == ["create-index"]
+
+
+def test_names_without_a_schema_are_those_of_the_search_path() -> None:
+    new = "CREATE TABLE t (id bigint PRIMARY KEY);\n"
+    assert dangers(new + "CREATE INDEX ON public.t (id);") == []
+    assert dangers(f"SET search_path = app;\n{new}CREATE INDEX ON app.t (id);") == []
+    assert dangers(f"SET search_path = app;\n{new}CREATE INDEX ON public.t (id);") == ["create-index"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "safe"),
+    [
+        ("varchar(10)", "varchar(20)", True),
+        ("varchar(20)", "varchar(10)", False),
+        ("varchar(10)", "text", True),
+        ("text", "varchar", True),
+        ("text", "varchar(10)", False),
+        ("numeric(10, 2)", "numeric(12, 2)", True),
+        ("numeric(10, 2)", "numeric(12, 3)", False),
+        ("numeric(10, 2)", "numeric", True),
+        ("int", "bigint", False),
+        ("text", "text[]", False),
+        ("cidr", "inet", True),
+    ],
+)
+def test_a_wider_type_is_not_a_rewrite(old: str, new: str, *, safe: bool) -> None:
+    made = f"CREATE TABLE app.t (id bigint PRIMARY KEY, c {old});"
+    wanted = [] if safe else ["change-column-type"]
+    assert dangers(made, f"ALTER TABLE app.t ALTER COLUMN c TYPE {new};") == wanted
+
+
+def test_a_validated_check_lets_not_null_be_set() -> None:
+    made = "CREATE TABLE app.t (id bigint PRIMARY KEY, c text);"
+    added = "ALTER TABLE app.t ADD CONSTRAINT full_c CHECK (c IS NOT NULL) NOT VALID;"
+    validated = "ALTER TABLE app.t VALIDATE CONSTRAINT full_c;"
+    required = "ALTER TABLE app.t ALTER COLUMN c SET NOT NULL;\nALTER TABLE app.t DROP CONSTRAINT full_c;"
+    assert dangers(made, added, validated, required) == []
+    assert dangers(made, added, required) == ["set-not-null", "drop-constraint"]
+
+
+def test_sizes_let_small_tables_pass_and_say_how_large_others_are() -> None:
+    statement = "CREATE INDEX i ON app.t (id);"
+    assert rules(statement, sizes={"app.t": 9_999}) == []
+    large = found(statement, sizes={"app.t": 2_000_000})
+    assert [(each.rule, each.table, each.rows) for each in large] == [("create-index", "app.t", 2_000_000)]
+    assert rules("DROP TABLE app.t;", sizes={"app.t": 0}) == ["drop-table"]
+
+
+def test_the_way_back_may_take_what_its_file_made_and_no_more() -> None:
+    up = (
+        "CREATE SCHEMA app;\nCREATE TABLE app.t (id bigint PRIMARY KEY);\nALTER TABLE app.u ADD COLUMN c text;\n"
+        "ALTER TABLE app.u ADD CONSTRAINT k CHECK (c <> '') NOT VALID;\nCREATE POLICY p ON app.u TO x USING (id = 1);\n"
+        "ALTER TABLE app.u ENABLE ROW LEVEL SECURITY;\n"
+    )
+    down = (
+        "ALTER TABLE app.u DISABLE ROW LEVEL SECURITY;\nDROP POLICY p ON app.u;\n"
+        "ALTER TABLE app.u DROP CONSTRAINT k;\nALTER TABLE app.u DROP COLUMN c;\nDROP TABLE app.t;\nDROP SCHEMA app;\n"
+    )
+    assert dangers(f"-- UP\n{up}-- DOWN\n{down}") == []
+    more = "ALTER TABLE app.u DROP COLUMN d;\nDROP TABLE app.v;\nTRUNCATE app.u;\n"
+    assert dangers(f"-- UP\n{up}-- DOWN\n{more}") == ["drop-column", "drop-table", "truncate"]
+
+
+def test_not_valid_and_validate_in_one_transaction_hold_the_lock() -> None:
+    both = (
+        "ALTER TABLE app.t ADD CONSTRAINT f FOREIGN KEY (u) REFERENCES app.u (id) NOT VALID;\n"
+        "ALTER TABLE app.t VALIDATE CONSTRAINT f;\n"
+    )
+    assert dangers(both) == ["validate-in-same-transaction"]
+    down = "-- DOWN\nALTER TABLE app.t DROP CONSTRAINT f;\n"
+    assert dangers(f"-- no-transaction\n-- UP\n{both}{down}") == []
+
+
+def test_an_allowance_with_its_reason_holds_for_its_statement() -> None:
+    allow = "-- holdfast-lint: allow drop-table: nobody has read it for a year\n"
+    assert rules(f"-- UP\n{allow}DROP TABLE app.t;\n-- DOWN\nSELECT 1;\n") == []
+    inside = f"-- UP\nDO $$\nBEGIN\n  {allow}  DROP TABLE app.t;\nEND $$;\n-- DOWN\nSELECT 1;\n"
+    assert rules(inside) == []
+    next_one = f"-- UP\n{allow}DROP TABLE app.t;\nDROP TABLE app.u;\n-- DOWN\nSELECT 1;\n"
+    assert [(each.rule, each.line) for each in found(next_one)] == [("drop-table", 4)]
+
+
+def test_an_allowance_above_the_mark_holds_for_the_file() -> None:
+    allow = "-- holdfast-lint: allow drop-table, truncate: the whole trial is over\n"
+    assert rules(f"{allow}-- UP\nDROP TABLE app.t;\nTRUNCATE app.u;\n-- DOWN\nDROP TABLE app.v;\n") == []
+
+
+@pytest.mark.parametrize(
+    ("comment", "said"),
+    [
+        ("allow drop-table", "gives no reason"),
+        ("allow drop-table:", "gives no reason"),
+        ("allow create-index: it is small", "allows nothing here"),
+        ("allow drop-tables: a slip", "there is no rule drop-tables"),
+        ("permit drop-table: a slip", "is not understood"),
+    ],
+)
+def test_an_allowance_without_reason_or_use_is_a_finding_itself(comment: str, said: str) -> None:
+    all_found = found(f"-- UP\n-- holdfast-lint: {comment}\nDROP TABLE app.t;\n-- DOWN\nSELECT 1;\n")
+    assert [each.rule for each in all_found] == ["suppression", "drop-table"]
+    assert said in all_found[0].found
+    assert all_found[0].line == 2
+
+
+def test_an_allowance_behind_everything_allows_nothing() -> None:
+    content = "-- UP\nDROP TABLE app.t;\n-- DOWN\nSELECT 1;\n-- holdfast-lint: allow drop-table: too late\n"
+    assert rules(content) == ["drop-table", "suppression"]
+
+
+def squawked(content: str) -> list[tuple[str, int]]:
+    read = migration("app/0001_file", content)
+    path = squawk_path()
+    assert path is not None
+    others = squawk_findings([read], path)
+    return [(finding.rule, finding.line) for finding, _ in judged([read], others=others)]
+
+
+def test_squawk_is_heard_where_ours_are_silent_and_said_once_otherwise() -> None:
+    content = "-- UP\n\nALTER TABLE app.t ADD COLUMN c text,\n  DROP COLUMN d;\n-- DOWN\nSELECT 1;\n"
+    assert squawked(content) == [("drop-column", 3)]
+    heard = "-- UP\n\nCREATE POLICY p ON app.t TO x USING (id = 1);\n-- DOWN\nSELECT 1;\n"
+    assert all(rule.startswith("squawk:") and line == 3 for rule, line in squawked(heard))
+    allowed = content.replace("ALTER", "-- holdfast-lint: allow drop-column: unread\nALTER")
+    assert squawked(allowed) == []
+
+
+def test_the_platforms_own_migrations_are_clean() -> None:
+    files = declared_files().ordered
+    path = squawk_path()
+    assert path is not None
+    assert [
+        (finding.file, finding.line, finding.rule, finding.found)
+        for finding, _ in judged(files, others=squawk_findings(files, path))
+    ] == []
