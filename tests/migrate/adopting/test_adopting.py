@@ -148,6 +148,15 @@ def test_an_alembic_database_gets_a_baseline_that_gives_the_same(
     ]
 
 
+def test_a_baseline_of_a_server_that_asks_for_tls(
+    holdfast: HoldfastCommands, debian_conninfo: str, tmp_path: Path
+) -> None:
+    """Debian's pg_dump reads it, which knows TLS; its version is the server's, not the embedded one's."""
+    as_alembic(debian_conninfo)
+    own = ("migrate", "--dir", str(tmp_path / "migrations"), "--system", "shop", "adopt")
+    assert holdfast.json(*own, DATABASE_URL=debian_conninfo)["differences"] == []
+
+
 def test_a_database_without_any_history_can_be_taken_as_it_is(
     holdfast: HoldfastCommands, empty_conninfo: str, tmp_path: Path
 ) -> None:
@@ -157,6 +166,10 @@ def test_a_database_without_any_history_can_be_taken_as_it_is(
     assert ended.returncode == 1
     assert "There is no history of another tool" in ended.stderr
     assert holdfast.json(*own, "--baseline", DATABASE_URL=empty_conninfo)["adopted"] == ["shop/0001"]
+    other = ("migrate", "--dir", str(tmp_path / "other"), "--system", "other", "adopt", "--baseline")
+    ended = holdfast.run(*other, DATABASE_URL=empty_conninfo)
+    assert ended.returncode == 1
+    assert "A baseline would take in what the migrations of shop made" in ended.stderr
     execute(empty_conninfo, "DELETE FROM holdfast.migrations")
     ended = holdfast.run(*own, "--baseline", DATABASE_URL=empty_conninfo)
     assert ended.returncode == 2

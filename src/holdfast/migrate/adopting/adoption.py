@@ -80,12 +80,16 @@ async def adopt(
 async def _find(database: Database, asked: Takeover) -> History | None:
     async with database.connection() as connection:
         await _check_unknown(connection, asked.system)
+        found: History | None
         try:
-            return await find_history(connection, tool=asked.tool, table=asked.table)
+            found = await find_history(connection, tool=asked.tool, table=asked.table)
         except NoHistory:
-            if asked.baseline and asked.tool is None and asked.table is None:
-                return None
-            raise
+            if not asked.baseline or asked.tool or asked.table:
+                raise
+            found = None
+        if asked.baseline or found is None or found.tool is ALEMBIC:
+            await _check_alone(connection)
+        return found
 
 
 async def _check_unknown(connection: Connection, system: str) -> None:
@@ -93,6 +97,16 @@ async def _check_unknown(connection: Connection, system: str) -> None:
         raise Conflict(
             f"This database already holds migrations of {system}.",
             hint="See: holdfast migrate status. Another --system names another history.",
+        )
+
+
+async def _check_alone(connection: Connection) -> None:
+    """Refuse a baseline of a database in which other systems of ours have made their tables."""
+    others = sorted({row.system for row in await history.read_history(connection)})
+    if others:
+        raise Conflict(
+            f"A baseline would take in what the migrations of {', '.join(others)} made.",
+            hint="Take over by the other tool's files, or write the first file by hand.",
         )
 
 
