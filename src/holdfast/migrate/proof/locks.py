@@ -167,6 +167,8 @@ class _Watch:
         if side == "before" and number.isdigit():
             self.line = self.migration.up[int(number) - 1].line
             self._since = time.monotonic()
+            if number == "1" or not self.migration.transactional:  # what was held is let go, if it was
+                self._close(self._since, set())
         else:
             await self._look()
 
