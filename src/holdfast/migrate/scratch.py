@@ -13,6 +13,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from holdfast.errors import NotFound
 from holdfast.migrate import generating
 from holdfast.migrate.engine import migrate_up
+from holdfast.migrate.errors import MigrationFailed
 from holdfast.migrate.files import Migration
 from holdfast.migrate.plan import Files
 from holdfast.postgres.database import Database
@@ -38,25 +39,43 @@ _CREATED_ROLE = re.compile(
 
 @asynccontextmanager
 async def built(
-    files: Files, settings: Settings, *, live: Database | None = None, server: str = ""
+    files: Files,
+    settings: Settings,
+    *,
+    live: Database | None = None,
+    server: str = "",
+    major: int | None = None,
 ) -> AsyncIterator[Database]:
     """Open a throwaway database to which ``files`` were applied, with what the platform generates.
 
     It is made on ``server`` (a conninfo) where that is given; else on the server of ``live`` where its
     role may make databases and no file reaches beyond its own; else on a throwaway server of the same
     major version, which has the roles of ``live``. With ``live``, what depends on its rows (partitions)
-    is made too. Raises ``NotFound`` where there is no place, as ``throwaway_database``, ``migrate_up``.
+    is made too; without either the throwaway server is of ``major``. Raises ``NotFound`` where there is
+    no place for it, and as ``throwaway_database`` and ``migrate_up`` do.
     """
-    with await _server_for(files, live, server) as place:
+    with await _server_for(files, live, server, major) as place:
         async with (
             throwaway_database(place, name_hint="drift") as conninfo,
             Database.open(_unflushed(conninfo), settings, application_name="holdfast drift") as scratch,
         ):
-            await migrate_up(scratch, files=files)
+            await _apply(scratch, files)
             if live is not None:
                 async with live.connection() as source, scratch.connection() as copy:
                     await generating.mirror(source, copy, list(files.systems.values()))
             yield scratch
+
+
+async def _apply(scratch: Database, files: Files) -> None:
+    try:
+        await migrate_up(scratch, files=files)
+    except MigrationFailed as error:
+        raise MigrationFailed(
+            f"The files cannot be built on a throwaway database: {error.message}",
+            hint="What it needs (an extension, a role, what no file makes) is not there. Name a server that "
+            "has it: --scratch URL. The live database is untouched.",
+            **error.details,
+        ) from error
 
 
 def _unflushed(conninfo: str) -> str:
@@ -66,11 +85,13 @@ def _unflushed(conninfo: str) -> str:
     return make_conninfo(conninfo, options="-c synchronous_commit=off")
 
 
-async def _server_for(files: Files, live: Database | None, server: str) -> AbstractContextManager[str]:
+async def _server_for(
+    files: Files, live: Database | None, server: str, major: int | None
+) -> AbstractContextManager[str]:
     if server:
         return _named(server)
     if live is None:
-        return throwaway_server()
+        return throwaway_server(major)
     async with live.connection() as connection:
         facts = await (await connection.execute(_STATEMENTS["about_server"])).fetchone()
         if facts is None:

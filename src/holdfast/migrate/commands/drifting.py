@@ -112,32 +112,35 @@ def _print_diff(differences: Sequence[Difference], wanted: Catalogue, actual: Ca
 
 
 async def _both(asked: Asked, expected: str, found: str) -> tuple[Catalogue, Catalogue]:
-    """Read both sides; files are built on the server of the side that is a database."""
-    sides = [expected, found]
-    server = next((_named(asked, side, "URL").conninfo for side in sides if _is_url(side)), "")
-    wanted, actual = [await _read(asked, side, server) for side in sides]
-    return wanted, actual
+    """Read both sides; files are built on the server of the other side, or on one of its version."""
+    sides = {side: await _read(asked, side) for side in (expected, found) if side != _FILES}
+    if _FILES in (expected, found):
+        other = next(iter(sides), None)
+        sides[_FILES] = await _build(asked, other, sides[other].major if other else None)
+    return sides[expected], sides[found]
 
 
 def _is_url(text: str) -> bool:
-    return text != _FILES and not Path(text).is_file() and ("://" in text or "=" in text)
+    return not Path(text).is_file() and ("://" in text or "=" in text)
 
 
-async def _read(asked: Asked, side: str, server: str) -> Catalogue:
+async def _read(asked: Asked, side: str) -> Catalogue:
+    if not _is_url(side):
+        return _snapshot(Path(side))
+    async with Database.open(_named(asked, side, "URL"), asked.options.settings, min_size=1) as database:
+        return await catalogue_of(database)
+
+
+async def _build(asked: Asked, other: str | None, major: int | None) -> Catalogue:
     settings = asked.options.settings
-    if _is_url(side):
-        async with Database.open(_named(asked, side, "URL"), settings, min_size=1) as database:
-            return await catalogue_of(database)
-    if side == _FILES:
-        if not server:
-            async with built(asked.files, settings) as made:
-                return await catalogue_of(made)
-        async with (
-            Database.open(server, settings, min_size=1) as live,
-            built(asked.files, settings, live=live) as made,
-        ):
+    if other is None or not _is_url(other):
+        async with built(asked.files, settings, major=major) as made:
             return await catalogue_of(made)
-    return _snapshot(Path(side))
+    async with (
+        Database.open(_named(asked, other, "URL"), settings, min_size=1) as live,
+        built(asked.files, settings, live=live) as made,
+    ):
+        return await catalogue_of(made)
 
 
 def _snapshot(path: Path) -> Catalogue:
