@@ -1,1 +1,1 @@
-"""Proves migrations on throwaway servers: what they undo, what they keep, what they lock, what a kill costs."""
+"""Proves migrations on throwaway servers: what they undo, keep and lock, and what a kill leaves."""

@@ -108,12 +108,21 @@ def _plain_down(proof: _Proof) -> None:
 
 def _last_up(proof: _Proof) -> None:
     """Apply it for good, under readers and writers."""
-    proof.found.values.update(proof.stage.up_under_load(proof.migration))
+    taken = proof.stage.up_under_load(proof.migration)
     after = proof.stage.fingerprint()
     if proof.found.after:
         _check_after(proof, after, "applying it again")
     proof.found.after = after
     _check_rows(proof, "up")
+    proof.found.values.update(taken.to_json())
+    for lock in taken.over_budget:
+        proof.found.failures.append(
+            Failure(
+                f"It kept {lock.blocks} of {lock.relation} out for {lock.held_ms:.0f} ms ({lock.mode}, line "
+                f"{lock.line}), longer than its budget of {taken.budget_ms:.0f} ms.",
+                "Do less under the lock (see: holdfast migrate lint), or give it '-- lock-budget: 10s'.",
+            )
+        )
 
 
 def _kill_in_transaction(proof: _Proof, direction: Direction) -> None:

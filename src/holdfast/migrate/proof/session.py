@@ -33,6 +33,12 @@ class ProofDatabase(Database):
     ) -> None:
         await self._stack.aclose()
 
+    @property
+    def migrating(self) -> int:
+        """The process id of the server's that runs the migrations."""
+        assert self._direct_session is not None  # noqa: S101  a migration runs
+        return self._direct_session.info.backend_pid
+
     @asynccontextmanager
     async def direct(self) -> AsyncIterator[Connection]:
         """Give out the session for migrations."""

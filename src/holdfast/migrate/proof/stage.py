@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -24,7 +24,11 @@ from holdfast.migrate.files import Migration
 from holdfast.migrate.history import Direction
 from holdfast.migrate.plan import Files
 from holdfast.migrate.proof.kills import CHILD, Ending, Moment, run_and_die
+from holdfast.migrate.proof.locks import At, LocksTaken, measure
+from holdfast.migrate.proof.rows import Loss, Seeded, losses, seed
 from holdfast.migrate.proof.session import ProofDatabase
+from holdfast.migrate.proof.touched import TouchedTables
+from holdfast.migrate.settings import LOCK_TIMEOUT
 from holdfast.postgres.statements import Statements
 from holdfast.postgres.throwaway.databases import throwaway_database
 
@@ -55,6 +59,8 @@ class Stage:
         self._stack = AsyncExitStack()
         self.conninfo = ""
         self._database: ProofDatabase | None = None
+        self._seeded: Seeded | None = None
+        self._touched: set[int] | None = None
 
     @classmethod
     @contextmanager
@@ -101,18 +107,24 @@ class Stage:
         """Apply files without looking. Raises as ``migrate_up``."""
         done = self.run(migrate_up(self.database, files=self._with(*migrations)))
         self.applied += migrations
+        self._touched = None
         return done
 
     def up(self, migration: Migration) -> int:
         """Apply one file; return its milliseconds. Raises as ``migrate_up``."""
-        done = self.forward([migration])
+        watch = self._watch(migration)
+        done = self.run(migrate_up(self.database, files=self._with(migration), at=watch.at))
+        self.applied.append(migration)
+        self._touched = watch.touched
         return done[-1].duration_ms if done else 0
 
     def down(self, migration: Migration) -> int:
         """Undo one file, the newest of its system; return its milliseconds. Raises as ``migrate_down``."""
+        watch = self._watch(migration)
         system = migration.id.system
-        done = self.run(migrate_down(self.database, system, files=self._with()))
+        done = self.run(migrate_down(self.database, system, files=self._with(), at=watch.at))
         self.applied.remove(migration)
+        self._touched = watch.touched
         return done[-1].duration_ms if done else 0
 
     def resume(self, migration: Migration, direction: Direction) -> None:
@@ -129,16 +141,41 @@ class Stage:
         ending = run_and_die(self.conninfo, files, migration, direction, moment)
         return Killed(ending, self.run(self._committed_since(newest)))
 
-    def up_under_load(self, migration: Migration) -> dict[str, Any]:
+    def up_under_load(self, migration: Migration) -> LocksTaken:
         """Apply one file under live readers and writers; return what it locked, and for how long."""
-        return {"up_ms": self.up(migration)}
+        watch = self._watch(migration)
 
-    def seed(self) -> None:
-        """Make rows in every table that has none; what ``losses`` looks for is what there is now."""
+        async def apply(look: At) -> None:
+            async def at(place: str) -> None:
+                await look(place)
+                await watch.at(place)
+
+            await migrate_up(self.database, files=self._with(migration), at=at)
+
+        taken = self.run(self._measure(migration, apply))
+        self.applied.append(migration)
+        self._touched = watch.touched
+        return taken
+
+    def seed(self) -> Seeded:
+        """Make rows in every table that has none; what ``losses`` looks for is what there is now.
+
+        Only what the last file touched is looked at again.
+        """
+        self._seeded = self.run(self._seed())
+        self._touched = set()
+        return self._seeded
 
     def losses(self) -> list[str]:
-        """Return what of the rows is gone or changed since ``seed``, in words."""
-        return []
+        """Return what of the rows is gone or changed since ``seed``, in words.
+
+        Only tables that the last file could have written to, by its locks, are looked at.
+        """
+        if self._seeded is None or (
+            self._touched is not None and not self._touched & set(self._seeded.tables)
+        ):
+            return []
+        return [str(loss) for loss in self.run(self._losses(self._seeded))]
 
     def of_new(self, *, with_file: Migration | None, without: Migration) -> Catalogue:
         """Return the catalogue of a new database to which the same files were applied."""
@@ -161,6 +198,31 @@ class Stage:
 
     def _with(self, *migrations: Migration) -> Files:
         return Files(self.files.systems, (*self.applied, *migrations))
+
+    def _watch(self, migration: Migration) -> TouchedTables:
+        return TouchedTables(self.database, whole=migration.transactional)
+
+    async def _measure(
+        self, migration: Migration, apply: Callable[[At], Coroutine[Any, Any, None]]
+    ) -> LocksTaken:
+        async with self.database.direct():  # its session stands before it is asked for
+            pass
+        _, taken = await measure(
+            self.conninfo,
+            migration,
+            apply,
+            migrating=lambda: self.database.migrating,
+            budget=LOCK_TIMEOUT.default,
+        )
+        return taken
+
+    async def _seed(self) -> Seeded:
+        async with self.database.connection() as connection:
+            return await seed(connection, before=self._seeded, only=self._touched)
+
+    async def _losses(self, seeded: Seeded) -> list[Loss]:
+        async with self.database.connection() as connection:
+            return await losses(connection, seeded, only=self._touched)
 
     async def _fingerprint(self) -> str:
         async with self.database.connection() as connection:
