@@ -18,6 +18,7 @@ _COMMANDS = {
     "lint": ("linting:lint", "Find what endangers rows, locks out users or breaks code, before it runs."),
     "plan": ("linting:plan", "Print the SQL that would run, with the locks that it takes."),
     "promote": ("promoting:promote", "Apply to one database exactly what another one has."),
+    "prove": ("proving:prove", "Prove every file on throwaway servers, and certify what was found."),
     "status": ("applying:status", "Show each migration and how it stands."),
     "up": ("applying:up", "Apply everything that is not applied yet."),
     "diff": ("drifting:diff", "Compare two databases, snapshots, or what the files give."),

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from psycopg.conninfo import conninfo_to_dict
@@ -197,7 +197,7 @@ class Stage:
         return [str(each) for each in compare(expected, self.catalogue())]
 
     def _with(self, *migrations: Migration) -> Files:
-        return Files(self.files.systems, (*self.applied, *migrations))
+        return replace(self.files, ordered=(*self.applied, *migrations))
 
     def _watch(self, migration: Migration) -> TouchedTables:
         return TouchedTables(self.database, whole=migration.transactional)
