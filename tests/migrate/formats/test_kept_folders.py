@@ -9,6 +9,7 @@ import pytest
 
 from holdfast.migrate.catalogue.reading import fingerprint
 from holdfast.migrate.engine import migrate_down, migrate_up
+from holdfast.migrate.errors import MigrationFailed
 from holdfast.migrate.files import read_folder
 from holdfast.migrate.lint.linting import lint
 from holdfast.migrate.plan import Files, order
@@ -59,3 +60,15 @@ async def test_there_and_back_on_debians(debian_conninfo: str, settings: Setting
 def test_lint_finds_no_danger(name: str) -> None:
     found = lint(files_of(name).ordered)
     assert [str(each) for each in found if each.level != "advice"] == []
+
+
+async def test_a_failing_way_back_is_named_with_its_own_file(
+    empty_database: Database, tmp_path: Path
+) -> None:
+    (tmp_path / "1_t.up.sql").write_text("CREATE TABLE t (x INT);\n")
+    (tmp_path / "1_t.down.sql").write_text("-- undo\nDROP TABLE\n  nothing_of_the_kind;\n")
+    systems = {"shop": System(name="shop", summary="", package="")}
+    files = order(systems, {"shop": read_folder(tmp_path, "shop", shown="db")})
+    await migrate_up(empty_database, files=files)
+    with pytest.raises(MigrationFailed, match=r"^db/1_t\.down\.sql:[23]: .*nothing_of_the_kind"):
+        await migrate_down(empty_database, "shop", files=files)
