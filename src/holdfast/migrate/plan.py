@@ -75,7 +75,7 @@ class Files:
             migration = queue.pop()
             if migration.id not in reached:
                 reached.add(migration.id)
-                queue += _needed(migration, self.systems, found, known)
+                queue += _needed(migration, self.systems, found, known, outside=True)
         return frozenset(reached)
 
 
@@ -94,10 +94,14 @@ def declared_files() -> Files:
     return order({system.name: system for system in systems}, {s.name: migrations_of(s) for s in systems})
 
 
-def order(systems: Mapping[str, System], found: Mapping[str, Sequence[Migration]]) -> Files:
+def order(
+    systems: Mapping[str, System], found: Mapping[str, Sequence[Migration]], *, outside: bool = False
+) -> Files:
     """Put files in order, each after those that it needs.
 
-    Raises ``MalformedMigration`` where a needed one does not exist or the needs form a circle.
+    With ``outside``, a file may depend on those of systems that are not at hand: the history says
+    whether they are applied (see ``check_outside``). Raises ``MalformedMigration`` where a needed one
+    does not exist or the needs form a circle.
     """
     known = {migration.id: migration for migrations in found.values() for migration in migrations}
     done: dict[MigrationId, Migration] = {}
@@ -112,7 +116,7 @@ def order(systems: Mapping[str, System], found: Mapping[str, Sequence[Migration]
                 hint="Take one '-- depends' line or one name in a System's depends out of the circle.",
             )
         path = (*needed_by, migration.id)
-        for earlier in _needed(migration, systems, found, known):
+        for earlier in _needed(migration, systems, found, known, outside=outside):
             visit(earlier, path)
         done[migration.id] = migration
 
@@ -127,6 +131,8 @@ def _needed(
     systems: Mapping[str, System],
     found: Mapping[str, Sequence[Migration]],
     known: Mapping[MigrationId, Migration],
+    *,
+    outside: bool,
 ) -> list[Migration]:
     own = found[migration.id.system]
     index = own.index(migration)
@@ -135,6 +141,8 @@ def _needed(
         for name in systems[migration.id.system].depends:
             needed += found.get(name, ())
     for wanted in migration.depends:
+        if outside and wanted.system not in systems:
+            continue
         if wanted not in known:
             raise MalformedMigration(
                 f"{migration.file} depends on {wanted}, which does not exist.",
@@ -221,6 +229,24 @@ def problems(entries: Iterable[Entry]) -> list[tuple[str, str]]:
         hint = _WAYS_OUT[entry.state].format(id=entry.id, system=entry.id.system, version=version)
         found.append((f"{entry.id} ({file}) {what}", hint))
     return found
+
+
+def check_outside(files: Files, entries: Iterable[Entry], rows: Iterable[Applied]) -> None:
+    """Raise ``MigrationsDisagree`` where what is to be applied needs what is neither at hand nor applied."""
+    settled = {row.id for row in rows if row.settled}
+    missing = [
+        f"{entry.id} ({entry.migration.file}) depends on {wanted}"
+        for entry in entries
+        if entry.migration is not None and entry.state in ("pending", "interrupted")
+        for wanted in entry.migration.depends
+        if wanted.system not in files.systems and wanted not in settled
+    ]
+    if missing:
+        raise MigrationsDisagree(
+            f"Nothing was migrated: {'; '.join(missing)}, which is neither applied nor at hand as a file.",
+            hint="Apply that first, or name its folder too: --dir DIR --system NAME for each.",
+            problems=missing,
+        )
 
 
 def check(entries: Sequence[Entry]) -> None:

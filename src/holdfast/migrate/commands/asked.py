@@ -78,7 +78,7 @@ class Asked:
             name: read_folder(folder, name, shown=str(folder), format_name=self.format_name)
             for folder, name in zip(self.folders, self.systems, strict=True)
         }
-        return order({name: System(name=name, summary="", package="") for name in found}, found)
+        return order({name: System(name=name, summary="", package="") for name in found}, found, outside=True)
 
     @property
     def files(self) -> Files:

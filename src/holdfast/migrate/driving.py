@@ -1,0 +1,110 @@
+"""Works through what is to be applied or undone, together with others who do the same."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from holdfast.migrate import history
+from holdfast.migrate.files import Migration
+from holdfast.migrate.generating import declared_generators
+from holdfast.migrate.header import MigrationId
+from holdfast.migrate.history import Applied, Direction, Mark
+from holdfast.migrate.plan import Files
+from holdfast.migrate.run import At, Run
+from holdfast.migrate.running import run
+from holdfast.migrate.settings import LOCK_TIMEOUT, PATIENCE
+from holdfast.migrate.turn import Tell, Turn
+from holdfast.postgres.database import Database
+from holdfast.system import Connection, System
+
+logger = logging.getLogger("holdfast.migrate")
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A migration that this run has applied or undone."""
+
+    system: str
+    number: int
+    name: str
+    direction: Direction
+    duration_ms: int
+
+    @property
+    def id(self) -> MigrationId:
+        """Which migration it is."""
+        return MigrationId(self.system, self.number)
+
+
+Todo: TypeAlias = Sequence[tuple[Migration, Direction]]
+# What is to be done, by the history as it stands and what this run has done already.
+Choose = Callable[[Sequence[Applied], Sequence[Done]], Todo]
+Approve = Callable[[Connection, Todo], Awaitable[None]]
+
+
+def to_log(message: str) -> None:
+    """Tell a message to the log."""
+    logger.warning("%s", message)
+
+
+async def work_through(
+    database: Database,
+    files: Files,
+    choose: Choose,
+    *,
+    tell: Tell = to_log,
+    at: At | None = None,
+    approve: Approve | None = None,
+    make_history: bool = False,
+) -> list[Done]:
+    """Do what ``choose`` says until it says nothing more, and return what was done.
+
+    ``approve`` is asked before anything is done, and may raise. Without ``make_history``, nothing is
+    done where the history's tables do not stand.
+    """
+    done: list[Done] = []
+    settings = database.settings
+    patience = settings.get(PATIENCE)
+    async with database.direct() as connection:
+        if make_history:
+            await history.ensure_history(connection, patience=patience)
+        turn = Turn(patience, tell)
+        generating = _generating(files)
+        prepared = Run(database, connection, turn, settings.get(LOCK_TIMEOUT), patience, at, generating)
+        while todo := choose(rows := await history.read_history(connection), done):
+            if approve is not None:
+                await approve(connection, todo)
+            await _work(prepared, todo, Mark.of(rows), done)
+    return done
+
+
+async def look_ahead(database: Database, choose: Choose) -> Todo:
+    """Return what would be done, and do nothing."""
+    async with database.connection() as connection:
+        return choose(await history.read_history(connection), [])
+
+
+def _generating(files: Files) -> dict[str, System]:
+    """Return the systems for which something is generated: those that are installed, not a folder's."""
+    installed = {name: system for name, system in files.systems.items() if system.package}
+    return installed if installed and declared_generators() else {}
+
+
+async def _work(prepared: Run, todo: Todo, mark: Mark, done: list[Done]) -> None:
+    """Run migrations, each as soon as it is our turn, until another process has changed the history."""
+    following = [migration.transactional for migration, _ in todo[1:]]
+    for (migration, direction), more in zip(todo, [*following, False], strict=True):
+        result = await run(prepared, migration, direction, mark, more=more)
+        while result.outcome == "busy":
+            await prepared.turn.wait(prepared.connection)
+            result = await run(prepared, migration, direction, mark, more=more)
+        if result.outcome == "overtaken":
+            return
+        mark = result.mark
+        done.append(
+            Done(migration.id.system, migration.id.number, migration.name, direction, result.duration_ms)
+        )
+        logger.info("%s %s took %d ms", migration.id, direction, result.duration_ms)
