@@ -1,4 +1,4 @@
-"""What lint knows around a statement: blocks, new tables, earlier files, sizes, the way back, what is allowed."""
+"""What lint knows around a statement: blocks, new tables, earlier files, sizes, ways back, allowances."""
 
 from __future__ import annotations
 
@@ -167,13 +167,16 @@ def test_sizes_let_small_tables_pass_and_say_how_large_others_are() -> None:
 
 def test_the_way_back_may_take_what_its_file_made_and_no_more() -> None:
     up = (
-        "CREATE SCHEMA app;\nCREATE TABLE app.t (id bigint PRIMARY KEY);\nALTER TABLE app.u ADD COLUMN c text;\n"
-        "ALTER TABLE app.u ADD CONSTRAINT k CHECK (c <> '') NOT VALID;\nCREATE POLICY p ON app.u TO x USING (id = 1);\n"
+        "CREATE SCHEMA app;\nCREATE TABLE app.t (id bigint PRIMARY KEY);\n"
+        "ALTER TABLE app.u ADD COLUMN c text;\n"
+        "ALTER TABLE app.u ADD CONSTRAINT k CHECK (c <> '') NOT VALID;\n"
+        "CREATE POLICY p ON app.u TO x USING (id = 1);\n"
         "ALTER TABLE app.u ENABLE ROW LEVEL SECURITY;\n"
     )
     down = (
         "ALTER TABLE app.u DISABLE ROW LEVEL SECURITY;\nDROP POLICY p ON app.u;\n"
-        "ALTER TABLE app.u DROP CONSTRAINT k;\nALTER TABLE app.u DROP COLUMN c;\nDROP TABLE app.t;\nDROP SCHEMA app;\n"
+        "ALTER TABLE app.u DROP CONSTRAINT k;\nALTER TABLE app.u DROP COLUMN c;\n"
+        "DROP TABLE app.t;\nDROP SCHEMA app;\n"
     )
     assert dangers(f"-- UP\n{up}-- DOWN\n{down}") == []
     more = "ALTER TABLE app.u DROP COLUMN d;\nDROP TABLE app.v;\nTRUNCATE app.u;\n"
@@ -237,8 +240,11 @@ def squawked(content: str) -> list[tuple[str, int]]:
 def test_squawk_is_heard_where_ours_are_silent_and_said_once_otherwise() -> None:
     content = "-- UP\n\nALTER TABLE app.t ADD COLUMN c text,\n  DROP COLUMN d;\n-- DOWN\nSELECT 1;\n"
     assert squawked(content) == [("drop-column", 3)]
-    heard = "-- UP\n\nCREATE POLICY p ON app.t TO x USING (id = 1);\n-- DOWN\nSELECT 1;\n"
-    assert all(rule.startswith("squawk:") and line == 3 for rule, line in squawked(heard))
+    heard = "-- UP\n\nSELECT 1;\nUPDATE app.t SET a = 1, a = 2 WHERE id = 1;\n-- DOWN\nSELECT 1;\n"
+    assert set(squawked(heard)) == {("squawk:ban-duplicate-column-assignments", 4)}
+    allow = "-- holdfast-lint: allow squawk:ban-duplicate-column-assignments: a test"
+    quiet = heard.replace("UPDATE", f"{allow}\nUPDATE")
+    assert squawked(quiet) == []
     allowed = content.replace("ALTER", "-- holdfast-lint: allow drop-column: unread\nALTER")
     assert squawked(allowed) == []
 

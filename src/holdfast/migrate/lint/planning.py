@@ -70,7 +70,7 @@ def _statement(statement: SqlStatement, inner: Sequence[Parsed], scene: Scene) -
             continue
         for lock in locks_of(parsed, scene.schema, scene.indexes):
             other = strongest.get(lock.relation)
-            hidden = scene.is_new(lock.relation) or lock.relation in scene.indexes_made
+            hidden = scene.is_new(lock.relation) or scene.indexes.get(lock.relation) in scene.new
             if not hidden and (other is None or MODES.index(lock.mode) > MODES.index(other.mode)):
                 strongest[lock.relation] = lock
         for change in changes_of(parsed, scene.schema):

@@ -91,13 +91,8 @@ class Scene:
             self.taken += [
                 lock
                 for lock in locks_of(change.parsed, self.schema, self.indexes)
-                if not self.is_new(lock.relation) and lock.relation not in self.indexes_made
+                if not self.is_new(lock.relation) and self.indexes.get(lock.relation) not in self.new
             ]
-
-    @property
-    def indexes_made(self) -> set[str]:
-        """The indexes of tables that this part made."""
-        return {index for index, table in self.indexes.items() if table in self.new}
 
     def _made(self, change: Change) -> None:
         if getattr(change.node, "if_not_exists", False) or change.node.DESCRIPTOR.name == "ViewStmt":

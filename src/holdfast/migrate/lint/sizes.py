@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from psycopg.rows import tuple_row
+
 from holdfast.postgres.statements import Statements
 from holdfast.system import Connection
 
@@ -13,5 +15,6 @@ async def read_sizes(connection: Connection) -> dict[str, int]:
 
     The planner's estimate; where a table was never analyzed, one row for every 100 bytes that it takes.
     """
-    cursor = await connection.execute(_STATEMENTS["table_sizes"])
-    return {name: int(rows) for name, rows in await cursor.fetchall()}
+    async with connection.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(_STATEMENTS["table_sizes"])
+        return dict(await cursor.fetchall())

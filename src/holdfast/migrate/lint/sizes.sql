@@ -1,8 +1,8 @@
 -- name: table_sizes
 -- About how many rows each table and materialized view has, a partitioned one with its partitions.
-SELECT namespace.nspname || '.' || class.relname,
+SELECT namespace.nspname || '.' || class.relname AS name,
        sum(CASE WHEN leaf.reltuples >= 0 THEN leaf.reltuples
-                ELSE pg_relation_size(leaf.oid) / 100 END)::bigint
+                ELSE pg_relation_size(leaf.oid) / 100 END)::bigint AS rows
   FROM pg_catalog.pg_class AS class
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
  CROSS JOIN LATERAL (

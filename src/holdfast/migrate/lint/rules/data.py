@@ -37,7 +37,6 @@ def _always_true(where: Node) -> bool:
     example="UPDATE app.orders SET currency = 'EUR';",
     instead="UPDATE app.orders SET currency = 'EUR' WHERE id BETWEEN 1 AND 1000;",
     sized=True,
-    squawk=("ban-duplicate-column-assignments",),
 )
 def update_all(change: Change, scene: Scene) -> str | None:
     """Find UPDATE without WHERE, or with one that always holds; a join is a condition too."""
