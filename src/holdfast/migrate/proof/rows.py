@@ -253,6 +253,10 @@ class _Seeding:
             if table.kind != "p" or has_leaf(table):
                 continue
             made = new_partition(self.known, table)
+            if any(
+                key.target == table.oid for other in self.known.tables.values() for key in other.foreign_keys
+            ):
+                made = "it has no partition, and other tables refer to it"
             if isinstance(made, str):
                 self.outcomes[table.oid] = {"added": 0, "message": made}
                 continue

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from psycopg.conninfo import conninfo_to_dict
 
-from holdfast.errors import TryAgain
+from holdfast.errors import HoldfastError, TryAgain
 from holdfast.migrate.catalogue.comparing import compare
 from holdfast.migrate.catalogue.model import Catalogue
 from holdfast.migrate.catalogue.reading import fingerprint, read_catalogue
@@ -25,12 +25,14 @@ from holdfast.migrate.history import Direction
 from holdfast.migrate.plan import Files
 from holdfast.migrate.proof.kills import CHILD, Ending, Moment, run_and_die
 from holdfast.migrate.proof.locks import At, LocksTaken, measure
-from holdfast.migrate.proof.rows import Loss, Seeded, losses, seed
+from holdfast.migrate.proof.rows import Loss, Seeded, losses, read_rules, seed, withdraw
+from holdfast.migrate.proof.rows_catalogue import Tables
 from holdfast.migrate.proof.session import ProofDatabase
 from holdfast.migrate.proof.touched import TouchedTables
 from holdfast.migrate.settings import LOCK_TIMEOUT
 from holdfast.postgres.statements import Statements
 from holdfast.postgres.throwaway.databases import throwaway_database
+from holdfast.system import Connection
 
 T = TypeVar("T")
 _STATEMENTS = Statements("holdfast.migrate.proof", "stage.sql")
@@ -61,6 +63,7 @@ class Stage:
         self._database: ProofDatabase | None = None
         self._seeded: Seeded | None = None
         self._touched: set[int] | None = None
+        self.later: Tables | None = None  # what the tables ask of rows once every file is applied
 
     @classmethod
     @contextmanager
@@ -93,6 +96,7 @@ class Stage:
         self.run(self.database.leave())
         copy = Stage(self._runner, self._server, self.files)
         copy.applied = list(self.applied)
+        copy._seeded = self._seeded
         try:
             self.run(copy._open(str(conninfo_to_dict(self.conninfo)["dbname"])))
             yield copy
@@ -157,14 +161,29 @@ class Stage:
         self._touched = watch.touched
         return taken
 
-    def seed(self) -> Seeded:
+    def seed(self) -> bool:
         """Make rows in every table that has none; what ``losses`` looks for is what there is now.
 
-        Only what the last file touched is looked at again.
+        Only what the last file touched is looked at again. Tells whether the catalogue has changed: rows
+        of a partitioned table without partitions get one.
         """
+        earlier = self._seeded.partitions if self._seeded else ()
         self._seeded = self.run(self._seed())
         self._touched = set()
-        return self._seeded
+        return len(self._seeded.partitions) > len(earlier)
+
+    def withdraw(self) -> bool:
+        """Drop the partitions that seeding has made; tell whether there were any. ``seed`` makes new ones."""
+        if self._seeded is None or not self._seeded.partitions:
+            return False
+        self.run(self._withdraw(self._seeded))
+        self._seeded, self._touched = None, None
+        return True
+
+    @property
+    def not_seeded(self) -> dict[str, str]:
+        """The tables that have no rows, and why."""
+        return self._seeded.not_seeded if self._seeded else {}
 
     def losses(self) -> list[str]:
         """Return what of the rows is gone or changed since ``seed``, in words.
@@ -183,6 +202,15 @@ class Stage:
         with Stage.open(self._runner, self._server, self.files) as other:
             other.forward([*migrations, *([with_file] if with_file else [])])
             return other.catalogue()
+
+    def rules_of_all(self) -> Tables | None:
+        """Return what the tables ask of rows once every file is applied; None where one cannot be."""
+        with Stage.open(self._runner, self._server, self.files) as other:
+            try:
+                other.forward(self.files.ordered)
+            except HoldfastError:
+                return None
+            return other.run(other._rules())
 
     def fingerprint(self) -> str:
         """Return what the catalogue comes to."""
@@ -216,21 +244,40 @@ class Stage:
         )
         return taken
 
+    async def _rules(self) -> Tables:
+        async with self.database.connection() as connection:
+            return await read_rules(connection)
+
     async def _seed(self) -> Seeded:
         async with self.database.connection() as connection:
-            return await seed(connection, before=self._seeded, only=self._touched)
+            return await seed(connection, before=self._seeded, only=self._touched, later=self.later)
+
+    async def _withdraw(self, seeded: Seeded) -> None:
+        async with self.database.connection() as connection:
+            await withdraw(connection, seeded)
 
     async def _losses(self, seeded: Seeded) -> list[Loss]:
         async with self.database.connection() as connection:
             return await losses(connection, seeded, only=self._touched)
 
     async def _fingerprint(self) -> str:
-        async with self.database.connection() as connection:
+        async with self._as_files_made_it() as connection:
             return await fingerprint(connection)
 
     async def _catalogue(self) -> Catalogue:
-        async with self.database.connection() as connection:
+        async with self._as_files_made_it() as connection:
             return await read_catalogue(connection)
+
+    @asynccontextmanager
+    async def _as_files_made_it(self) -> AsyncIterator[Connection]:
+        """Give out a session; the partitions that rows needed are out of the way while the block runs."""
+        async with self.database.connection() as connection:
+            if self._seeded is None or not self._seeded.partitions:
+                yield connection
+                return
+            async with connection.transaction(force_rollback=True):
+                await withdraw(connection, self._seeded)
+                yield connection
 
     async def _next_transaction(self) -> int:
         async with self.database.connection() as connection:

@@ -20,6 +20,7 @@ from holdfast.migrate.plan import Files
 from holdfast.migrate.proof.certificate import Failure, Proof, chains
 from holdfast.migrate.proof.filewise import Found, prove_file
 from holdfast.migrate.proof.neighbours import neighbour, swap
+from holdfast.migrate.proof.rows_catalogue import Tables
 from holdfast.migrate.proof.stage import Stage
 from holdfast.postgres.throwaway.servers import throwaway_server
 
@@ -88,6 +89,7 @@ class _Worker:
     _stage: Stage | None = None
     _stack: ExitStack = field(default_factory=ExitStack)
     _fingerprint: str = ""
+    _later: Tables | None = None
     _chains: dict[MigrationId, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -111,7 +113,12 @@ class _Worker:
         if found.failures:
             self._spoiled(migration)
         else:
-            stage.seed()
+            known = set(stage.not_seeded)
+            if stage.seed():
+                self._fingerprint = stage.fingerprint()
+            found.values["not_seeded"] = {
+                table: why for table, why in stage.not_seeded.items() if table not in known
+            }
         return replace(self._proof(found), swapped=swapped)
 
     def _reach(self, index: int) -> Stage:
@@ -119,6 +126,7 @@ class _Worker:
         stage = self._stage
         if stage is None:
             stage = self._stage = self._stack.enter_context(Stage.open(self.runner, self.server, self.files))
+            stage.later = self._later = self._later or stage.rules_of_all()
         applied = {each.id for each in stage.applied}
         missing = [
             each
@@ -161,7 +169,8 @@ class _Worker:
         first, second = neighbour(self.files, index), self.files.ordered[index]
         if first is None or first.id in self.broken:
             return {}
-        failure = swap(stage, first, second, expected=found.after)
+        expected = stage.fingerprint() if stage.withdraw() else found.after
+        failure = swap(stage, first, second, expected=expected)
         if failure is not None:
             found.failures.append(failure)
             return {}
