@@ -20,6 +20,7 @@ CREATE TABLE orders (id serial PRIMARY KEY, customer bigint, note text);
 CREATE TABLE customers (id bigint PRIMARY KEY);
 CREATE TABLE days (day date NOT NULL) PARTITION BY RANGE (day);
 CREATE TABLE days1 PARTITION OF days FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
+CREATE TABLE bare (n int NOT NULL) PARTITION BY RANGE (n);
 CREATE VIEW noted AS SELECT id FROM orders WHERE note <> '';
 """
 
@@ -86,6 +87,8 @@ ALTERING = ("ACCESS EXCLUSIVE", "reads and writes")
             "ALTER TABLE days ADD COLUMN x int;",
             {"public.days": (*ALTERING, 3), "public.days1": (*ALTERING, 3)},
         ),
+        # the partition that its rows needed is nobody's
+        ("ALTER TABLE bare ADD COLUMN x int;", {"public.bare": (*ALTERING, 3)}),
     ],
 )
 async def test_the_strongest_lock_on_what_stood_before_is_told_with_its_statement(

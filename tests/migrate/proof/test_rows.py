@@ -426,7 +426,7 @@ async def test_only_the_tables_that_are_asked_for_are_looked_at(scratch: Connect
 LATER = (
     "ALTER TABLE orders ADD FOREIGN KEY (customer) REFERENCES customers;"
     "ALTER TABLE orders ADD CHECK (state IN ('open', 'closed')), ADD CHECK (price > 0);"
-    "ALTER TABLE orders ALTER code TYPE varchar(8), ALTER amount TYPE int USING amount::int;"
+    "ALTER TABLE orders ALTER amount TYPE int USING amount::int, ALTER code TYPE uuid USING code::uuid;"
     "CREATE TYPE colour AS ENUM ('red', 'green');"
     "ALTER TABLE orders ALTER colour TYPE colour USING colour::colour;"
     "ALTER TABLE orders ADD UNIQUE (label)"
@@ -454,3 +454,14 @@ async def test_rows_meet_what_later_files_ask(empty_conninfo: str) -> None:
         assert seeded.not_seeded == {}
         await run(connection, LATER)
         assert await losses(connection, seeded) == []
+
+
+async def test_what_later_files_cut_off_is_seen_to_be_lost(scratch: Connection) -> None:
+    narrower = "ALTER TABLE notes ALTER text TYPE varchar(20) USING left(text, 20)"
+    await run(scratch, "CREATE TABLE notes (text text)")
+    async with scratch.transaction(force_rollback=True):
+        await run(scratch, narrower)
+        later = await read_rules(scratch)
+    seeded = await seed(scratch, later=later)
+    await run(scratch, narrower)
+    assert [loss.what for loss in await losses(scratch, seeded)] == ["values changed"]

@@ -12,7 +12,8 @@ FROM pg_catalog.pg_class AS class
 JOIN pg_catalog.pg_namespace AS space ON space.oid = class.relnamespace
 WHERE class.relkind IN ('r', 'p', 'v', 'm') AND class.relpersistence <> 't'
   AND space.nspname !~ '^pg_' AND space.nspname <> 'information_schema'
-  AND NOT (space.nspname = 'holdfast' AND class.relname IN ('migrations', 'migration_steps', 'migration_lock'));
+  AND NOT (space.nspname = 'holdfast' AND class.relname IN ('migrations', 'migration_steps', 'migration_lock'))
+  AND class.relname !~ '^holdfast_seed_[0-9]+$';
 
 -- name: locks_of
 -- The locks on relations that a server process holds in this database.

@@ -1,7 +1,7 @@
 """Lets rows meet what later files will ask of them, where the tables of today know nothing of it yet.
 
 A text that becomes one of three words, a number that becomes a key to another table: rows made without
-knowing it would be refused by the file that says so, though no real row would.
+knowing it would be refused by the file that says so, though no real row would be.
 """
 
 from __future__ import annotations
@@ -52,13 +52,16 @@ def _foreseen(known: Tables, table: Table, later: Tables, other: Table, now: Map
 
 
 def _column(known: Tables, column: Column, later: Tables, other: Table) -> Column:
-    """Return a column that knows the type that it will have."""
+    """Return a column that knows the type that it will have, where that is of another kind.
+
+    A narrower type of the same kind is left out: whether a file cuts values off is what is to be seen.
+    """
     found = next((each for each in other.columns if each.name == column.name), None)
     if found is None or found.written == column.written:
         return column
     kind, modifier, _ = base_of(later.types, found.type, found.modifier)
-    own, own_modifier, _ = base_of(known.types, column.type, column.modifier)
-    if kind is None or own is None or (kind.written, modifier) == (own.written, own_modifier):
+    own, _, _ = base_of(known.types, column.type, column.modifier)
+    if kind is None or own is None or kind.category == own.category:
         return column
     simple = kind.kind == "b" and kind.schema == "pg_catalog" and kind.category != "A"
     return replace(column, becomes=(kind, modifier)) if simple or kind.kind == "e" else column
