@@ -8,6 +8,7 @@ from holdfast.migrate.lint.finding import Finding
 from holdfast.migrate.lint.linting import lint
 from holdfast.migrate.lint.rule import RULES
 from holdfast.migrate.lint.squawk import LEFT_OUT
+from scripts.document_lint import PAGE, page
 from tests.fixtures.migrations import migration
 
 # What is told of a file or of several statements together, or cannot stand in a block.
@@ -75,3 +76,8 @@ def test_a_rule_is_said_whole(name: str) -> None:
 def test_each_rule_of_squawk_is_one_of_ours_or_left_out_for_a_reason() -> None:
     ours = {each for rule in RULES.values() for each in rule.squawk}
     assert [each for each in SQUAWKS if each not in ours and each not in LEFT_OUT] == []
+
+
+def test_the_page_says_each_rule_as_it_is() -> None:
+    content = PAGE.read_text(encoding="utf-8")
+    assert content == page(content), "run .venv/bin/python scripts/document_lint.py and commit its page"

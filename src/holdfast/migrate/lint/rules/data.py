@@ -92,7 +92,7 @@ def under_lock(change: Change, scene: Scene) -> str | None:
         return None
     for lock in scene.taken:
         if lock.mode == ACCESS_EXCLUSIVE:
-            verb = change.kind.partition("_")[0].upper()
+            verb = change.kind.partition("_")[0].upper().replace("INDEX", "CREATE INDEX")
             return f"{verb} while {lock.shown} is locked by {lock.why}"
     return None
 
