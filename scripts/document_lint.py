@@ -43,13 +43,13 @@ def rules_part() -> str:
 
 
 def _rule(rule: Rule) -> str:
-    notes = [rule.level]
+    notes: list[str] = [rule.level]
     notes += ["not on small tables"] if rule.sized else []
     notes += ["not of `-- DOWN`"] if rule.up_only else []
     return (
         f"\n#### `{rule.name}` ({', '.join(notes)})\n\n{rule.danger}\n\n"
         f"- Lock: {rule.lock}\n- Safe: {rule.safe}\n\n"
-        f"```sql\n-- dangerous\n{rule.example}\n```\n\n```sql\n-- safe\n{rule.instead}\n```\n"
+        f"```sql\n-- dangerous:\n{rule.example}\n\n-- safe:\n{rule.instead}\n```\n"
     )
 
 
