@@ -1,7 +1,8 @@
 """Indexes that are built or dropped CONCURRENTLY, and may have been cut off on the way.
 
 A build that was cut off leaves an INVALID index of the same name, which ``IF NOT EXISTS`` would take
-for done. It is dropped and built again.
+for done. It is dropped and built again. REINDEX CONCURRENTLY that was cut off leaves INVALID indexes of
+its own (``..._ccnew``, ``..._ccold``); they are dropped before it runs again.
 """
 
 from __future__ import annotations
@@ -21,6 +22,23 @@ _STATEMENTS = Statements("holdfast.migrate", "indexes.sql")
 _DROP = re.compile(
     r"DROP\s+INDEX\s+CONCURRENTLY\s+(?:IF\s+EXISTS\s+)?(?P<name>[^,;]+?)\s*(?:RESTRICT\s*)?", re.I
 )
+_REINDEX = re.compile(
+    r"REINDEX\s*(?:\([^)]*\)\s*)?(?P<kind>INDEX|TABLE|SCHEMA|DATABASE|SYSTEM)\s+(?:CONCURRENTLY\s+)?(?P<name>.*?)\s*",
+    re.I | re.S,
+)
+
+
+async def drop_leftovers(connection: Connection, statement: SqlStatement) -> int:
+    """Drop what an earlier attempt at a REINDEX CONCURRENTLY left; return how many indexes it was."""
+    target = _REINDEX.fullmatch(statement.text)
+    if target is None or "CONCURRENTLY" not in statement.words:
+        return 0
+    rows = await _rows(connection, "leftovers", {"kind": target["kind"].upper(), "name": target["name"]})
+    for row in rows:
+        await connection.execute(
+            sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(sql.Identifier(row["schema"], row["name"]))
+        )
+    return len(rows)
 
 
 async def drop_broken_index(connection: Connection, statement: SqlStatement) -> bool:

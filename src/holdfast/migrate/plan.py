@@ -50,7 +50,7 @@ class Files:
         queue = list(names)
         while queue:
             name = queue.pop()
-            if name in wanted:
+            if name in wanted or name not in self.systems:  # only the history knows what is outside
                 continue
             wanted.add(name)
             queue += self.systems[name].depends

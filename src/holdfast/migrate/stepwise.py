@@ -13,7 +13,7 @@ from holdfast.migrate import generating, history
 from holdfast.migrate.errors import MigrationFailed
 from holdfast.migrate.files import Migration
 from holdfast.migrate.history import Direction, Mark
-from holdfast.migrate.indexes import already_done, drop_broken_index
+from holdfast.migrate.indexes import already_done, drop_broken_index, drop_leftovers
 from holdfast.migrate.run import NEEDS_ITS_OWN, Result, Run, limits, refused, statements_of
 from holdfast.migrate.splitting import SqlStatement
 from holdfast.system import Connection
@@ -102,6 +102,8 @@ async def _step_on_its_own(
     await run.reach(f"started {number}")
     if not (resumed and await already_done(connection, statement)):
         await drop_broken_index(connection, statement)
+        if resumed:
+            await drop_leftovers(connection, statement)
         # What is done CONCURRENTLY waits for old transactions without being in anybody's way.
         wait = run.patience if "CONCURRENTLY" in statement.words else run.budget(migration)
         await connection.execute(sql.SQL(limits(connection, wait, session=True)), prepare=False)

@@ -1,4 +1,4 @@
-"""``holdfast migrate``: show, apply and undo migrations."""
+"""``holdfast migrate``: show migrations, apply them, accept an edit."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import click
 
 from holdfast.migrate import engine
 from holdfast.migrate.commands.asked import Asked, migrate_options
-from holdfast.migrate.engine import Done
+from holdfast.migrate.commands.planned import read_id, show_done, show_planned
+from holdfast.migrate.driving import Done, Todo
 from holdfast.migrate.header import MigrationId
 from holdfast.migrate.plan import Entry, problems
 from holdfast.postgres.database import Database
-from holdfast.terminal.output import confirm, emit, note, print_table
+from holdfast.terminal.output import emit, note, print_table
 
 
 @click.command("status")
@@ -40,7 +41,8 @@ def _cells(entry: Entry) -> Sequence[object]:
     row = entry.applied
     if row is None:
         return (entry.id, entry.name, entry.state, None, None, None, None)
-    return (entry.id, entry.name, entry.state, row.applied_at, row.duration_ms, row.version, row.actor)
+    state = "adopted" if (entry.state, row.outcome) == ("applied", "adopted") else entry.state
+    return (entry.id, entry.name, state, row.applied_at, row.duration_ms, row.version, row.actor)
 
 
 def _fields(entry: Entry) -> dict[str, object]:
@@ -50,6 +52,7 @@ def _fields(entry: Entry) -> dict[str, object]:
         "number": entry.id.number,
         "name": entry.name,
         "state": entry.state,
+        "outcome": row.outcome if row else None,
         "file": entry.migration.file if entry.migration else None,
         "checksum": entry.migration.checksum if entry.migration else None,
         "applied_at": row.applied_at if row else None,
@@ -60,32 +63,38 @@ def _fields(entry: Entry) -> dict[str, object]:
 
 
 @click.command("up")
+@click.option("--to", metavar="NNNN", help="No further than this one of the system, and what it needs.")
+@click.option(
+    "--require-proof",
+    is_flag=True,
+    help="Refuse files that are not proven for this server's version (see `prove`).",
+)
 @migrate_options
-def up(asked: Asked) -> None:
+def up(asked: Asked, *, to: str | None, require_proof: bool) -> None:
     """Apply everything that is not applied yet; any number of processes may do so at once."""
+    last = None if to is None else read_id(asked, to)
+    systems = [last.system] if last is not None and not asked.folders else asked.systems or None
+    files = asked.all_files
+    nothing = "Everything is applied already."
+
+    async def look(database: Database) -> Todo:
+        return await engine.would_apply(database, systems, to=last, files=files)
 
     async def work(database: Database) -> list[Done]:
-        return await engine.migrate_up(database, asked.systems or None, tell=note, files=asked.all_files)
+        return await engine.migrate_up(
+            database,
+            systems,
+            to=last,
+            tell=note,
+            files=files,
+            require_proof=require_proof or None,
+            folders=asked.by_system,
+        )
 
-    done = asked.run(work, purpose="up")
-    emit(asked.options, _done_fields(done), lambda: _print_done(done, "Everything is applied already."))
-
-
-@click.command("down")
-@click.option("--steps", type=click.IntRange(min=1), default=1, show_default=True, help="How many.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@migrate_options
-def down(asked: Asked, *, steps: int, yes: bool) -> None:
-    """Undo a system's newest migration, or several. What their tables hold is lost."""
-    system = asked.one_system
-
-    async def work(database: Database) -> list[Done]:
-        return await engine.migrate_down(database, system, steps, tell=note, files=asked.all_files)
-
-    what = "the newest migration" if steps == 1 else f"the newest {steps} migrations"
-    confirm(asked.options, f"Undo {what} of {system}, with what their tables hold?", yes=yes)
-    done = asked.run(work, purpose="down")
-    emit(asked.options, _done_fields(done), lambda: _print_done(done, f"Nothing of {system} is applied."))
+    if asked.dry_run:
+        show_planned(asked, asked.run(look, purpose="up"), nothing=nothing)
+    else:
+        show_done(asked, asked.run(work, purpose="up"), nothing=nothing)
 
 
 @click.command("accept")
@@ -97,26 +106,8 @@ def accept(asked: Asked, *, migration: str) -> None:
     For an edit that does not alter what it does, such as a comment.
     """
     which = MigrationId.read(migration)
+    if asked.dry_run:
+        emit(asked.options, {"would_accept": str(which)}, lambda: click.echo(f"would be accepted  {which}"))
+        return
     asked.run(lambda database: engine.accept(database, which, files=asked.all_files), purpose="accept")
     emit(asked.options, {"accepted": str(which)}, lambda: click.echo(f"accepted  {which}"))
-
-
-def _done_fields(done: Sequence[Done]) -> list[dict[str, object]]:
-    return [
-        {
-            "system": each.system,
-            "number": each.number,
-            "name": each.name,
-            "direction": each.direction,
-            "duration_ms": each.duration_ms,
-        }
-        for each in done
-    ]
-
-
-def _print_done(done: Sequence[Done], nothing: str) -> None:
-    if not done:
-        click.echo(nothing)
-    for each in done:
-        word = "applied" if each.direction == "up" else "undone"
-        click.echo(f"{word}  {each.id}  {each.name}  ({each.duration_ms} ms)")

@@ -1,0 +1,119 @@
+"""``holdfast migrate``: undo migrations, do them again, and drop everything."""
+
+from __future__ import annotations
+
+import click
+
+from holdfast.errors import WrongUse
+from holdfast.migrate import engine, resetting
+from holdfast.migrate.commands.asked import Asked, migrate_options
+from holdfast.migrate.commands.planned import read_id, show_done, show_planned
+from holdfast.migrate.driving import Done, Todo
+from holdfast.postgres.database import Database
+from holdfast.settings import is_production
+from holdfast.terminal.output import confirm, emit, note
+
+steps_option = click.option(
+    "--steps", type=click.IntRange(min=1), default=1, show_default=True, help="How many."
+)
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+def _how_many(steps: int) -> str:
+    return "the newest migration" if steps == 1 else f"the newest {steps} migrations"
+
+
+@click.command("down")
+@steps_option
+@yes_option
+@migrate_options
+def down(asked: Asked, *, steps: int, yes: bool) -> None:
+    """Undo a system's newest migration, or several. What their tables hold is lost."""
+    system = asked.one_system
+    nothing = f"Nothing of {system} is applied."
+
+    async def work(database: Database) -> list[Done]:
+        return await engine.migrate_down(database, system, steps, tell=note, files=asked.all_files)
+
+    if asked.dry_run:
+        show_planned(asked, _would_undo(asked, system, steps=steps), nothing=nothing)
+        return
+    confirm(asked.options, f"Undo {_how_many(steps)} of {system}, with what their tables hold?", yes=yes)
+    show_done(asked, asked.run(work, purpose="down"), nothing=nothing)
+
+
+def _would_undo(asked: Asked, system: str, *, steps: int = 1, after: int | None = None) -> Todo:
+    async def look(database: Database) -> Todo:
+        return await engine.would_undo(database, system, steps=steps, after=after, files=asked.all_files)
+
+    return asked.run(look, purpose="dry run")
+
+
+@click.command("rollback")
+@click.argument("last", metavar="NNNN")
+@yes_option
+@migrate_options
+def rollback(asked: Asked, *, last: str, yes: bool) -> None:
+    """Undo all of a system's migrations after NNNN, which stays; 0 undoes all of them."""
+    stays = read_id(asked, last)
+    nothing = f"Nothing of {stays.system} is applied after {stays}."
+
+    async def work(database: Database) -> list[Done]:
+        return await engine.rollback(database, stays, tell=note, files=asked.all_files)
+
+    todo = _would_undo(asked, stays.system, after=stays.number)
+    if asked.dry_run or not todo:
+        show_planned(asked, todo, nothing=nothing)
+        return
+    named = ", ".join(str(migration.id) for migration, _ in todo)
+    confirm(asked.options, f"Undo {named}, with what their tables hold?", yes=yes)
+    show_done(asked, asked.run(work, purpose="rollback"), nothing=nothing)
+
+
+@click.command("redo")
+@steps_option
+@yes_option
+@migrate_options
+def redo(asked: Asked, *, steps: int, yes: bool) -> None:
+    """Undo a system's newest migration, or several, and apply them again as their files stand now."""
+    system = asked.one_system
+    nothing = f"Nothing of {system} is applied."
+
+    async def work(database: Database) -> list[Done]:
+        return await engine.redo(database, system, steps, tell=note, files=asked.all_files)
+
+    if asked.dry_run:
+        undone = _would_undo(asked, system, steps=steps)
+        again: Todo = [(migration, "up") for migration, _ in reversed(undone)]
+        show_planned(asked, [*undone, *again], nothing=nothing)
+        return
+    question = f"Undo {_how_many(steps)} of {system}, with what their tables hold, and apply them again?"
+    confirm(asked.options, question, yes=yes)
+    show_done(asked, asked.run(work, purpose="redo"), nothing=nothing)
+
+
+@click.command("reset")
+@yes_option
+@migrate_options
+def reset(asked: Asked, *, yes: bool) -> None:
+    """Drop everything that the database holds, the history too; never in production."""
+    if asked.systems:
+        raise WrongUse(
+            "A reset is of the whole database, not of one system.",
+            hint="Undo all of one: holdfast migrate rollback 0 --system NAME",
+        )
+    if is_production(asked.options.settings):
+        raise resetting.in_production()
+
+    async def work(database: Database) -> int:
+        return await resetting.reset(database, tell=note)
+
+    going = asked.run(resetting.would_drop, purpose="reset")
+    if asked.dry_run:
+        shown = "\n".join(f"would be dropped  {each}" for each in going) or "The database is empty."
+        emit(asked.options, {"would_drop": going}, lambda: click.echo(shown))
+        return
+    confirm(asked.options, f"Drop all that the database holds ({len(going)} things), with its rows?", yes=yes)
+    count = asked.run(work, purpose="reset")
+    told = f"Dropped {count} things and what went with them."
+    emit(asked.options, {"dropped": count}, lambda: click.echo(told))

@@ -1,0 +1,71 @@
+"""Drops everything that a database holds, a little at a time: for development, never for production.
+
+One transaction that drops hundreds of tables needs more locks than a server has by default. The history
+goes first: a database that is cut off in between has things that no history names, which ``up`` refuses
+to make twice, and never a history of things that are gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from psycopg import sql
+
+from holdfast.errors import Conflict
+from holdfast.migrate import history
+from holdfast.migrate.settings import PATIENCE
+from holdfast.migrate.turn import Tell, Turn
+from holdfast.postgres.database import Database
+from holdfast.postgres.statements import Statements
+from holdfast.settings import is_production
+from holdfast.system import Connection
+
+_STATEMENTS = Statements("holdfast.migrate", "resetting.sql")
+_BATCH = 50
+
+
+def in_production() -> Conflict:
+    """Return the error for a reset in production."""
+    return Conflict(
+        "This is production (HOLDFAST_ENV or NODE_ENV says so): nothing was dropped.",
+        hint="Undo single migrations: holdfast migrate rollback NNNN --system NAME",
+    )
+
+
+async def would_drop(database: Database) -> list[str]:
+    """Return what ``reset`` would drop, each as ``kind name``."""
+    async with database.connection() as connection:
+        rows = await (await connection.execute(_STATEMENTS["everything"], {})).fetchall()
+    return [f"{row['kind']} {row['name']}" for row in rows]
+
+
+async def reset(database: Database, *, tell: Tell, dropped: Callable[[int], None] | None = None) -> int:
+    """Drop every schema's relations, routines and types, and the history; return how many things went.
+
+    What belongs to an extension stays, and the extension. ``dropped`` is told how many are gone so far.
+    Raises ``Conflict`` in production, ``StillLocked`` where others migrate for too long.
+    """
+    if is_production(database.settings):
+        raise in_production()
+    turn = Turn(database.settings.get(PATIENCE), tell)
+    async with database.direct() as connection:
+        await history.ensure_history(connection, patience=database.settings.get(PATIENCE))
+        while not await turn.lease(connection, "reset"):
+            await turn.wait(connection)
+        count = 0
+        async with turn.renewed(database):
+            for name in ("history", "relations", "routines", "types", "schemas"):
+                while commands := await _commands(connection, name):
+                    async with connection.transaction():
+                        for command in commands:
+                            await connection.execute(sql.SQL(command), prepare=False)
+                    count += len(commands)
+                    if dropped is not None:
+                        dropped(count)
+        await connection.execute(_STATEMENTS["last"], prepare=False)
+        return count
+
+
+async def _commands(connection: Connection, name: str) -> Sequence[str]:
+    cursor = await connection.execute(_STATEMENTS[name], {"batch": _BATCH})
+    return [row["command"] for row in await cursor.fetchall()]
