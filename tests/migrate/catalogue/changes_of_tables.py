@@ -402,4 +402,33 @@ CHANGES = {
             "different: table shop.cats (inherits)",
         ),
     ),
+    # what others stand on
+    "type under views, a policy and a trigger": Change(
+        "DROP VIEW shop.richest, shop.rich; DROP POLICY own ON shop.customers;"
+        "DROP TRIGGER touched ON shop.orders; DROP MATERIALIZED VIEW shop.totals;"
+        "ALTER PUBLICATION feed DROP TABLE shop.orders;"
+        "ALTER TABLE shop.customers ALTER COLUMN score TYPE numeric(12, 3);"
+        "ALTER TABLE shop.orders ALTER COLUMN price TYPE bigint;"
+        "ALTER PUBLICATION feed ADD TABLE shop.orders;"
+        "CREATE POLICY own ON shop.customers FOR UPDATE TO catalogue_reader USING (name = current_user)"
+        " WITH CHECK (score < 1000);"
+        "CREATE TRIGGER touched BEFORE INSERT OR UPDATE OF price ON shop.orders FOR EACH ROW"
+        " WHEN (NEW.price > 0) EXECUTE FUNCTION shop.touch();"
+        "CREATE VIEW shop.rich WITH (security_barrier) AS"
+        " SELECT id, name, score FROM shop.customers WHERE score > 100;"
+        "CREATE VIEW shop.richest AS SELECT name FROM shop.rich WHERE score > 1000;"
+        "COMMENT ON VIEW shop.richest IS 'The few.'; COMMENT ON COLUMN shop.richest.name IS 'Their names.';"
+        "CREATE MATERIALIZED VIEW shop.totals AS"
+        " SELECT customer_id, sum(price) AS total FROM shop.orders GROUP BY 1;"
+        "CREATE UNIQUE INDEX totals_customer ON shop.totals (customer_id);"
+        "REVOKE SELECT ON shop.rich, shop.richest, shop.totals FROM catalogue_reader",
+        (),
+    ),
+    "tables added whose keys form a circle": Change(
+        "CREATE TABLE shop.hens (id int PRIMARY KEY, egg int);"
+        "CREATE TABLE shop.eggs (id int PRIMARY KEY, hen int);"
+        "ALTER TABLE shop.hens ADD FOREIGN KEY (egg) REFERENCES shop.eggs;"
+        "ALTER TABLE shop.eggs ADD FOREIGN KEY (hen) REFERENCES shop.hens",
+        ("unexpected: table shop.eggs", "unexpected: table shop.hens"),
+    ),
 }

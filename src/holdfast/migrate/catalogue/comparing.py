@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from holdfast.migrate.catalogue.expressions import alike
 from holdfast.migrate.catalogue.model import Catalogue, Item
 
 What = Literal["missing", "unexpected", "different"]
@@ -98,7 +99,7 @@ def _changes(
     changes = []
     for attribute in sorted({*wanted.definition, *actual.definition}):
         one, other = wanted.definition.get(attribute), actual.definition.get(attribute)
-        if one == other or (attribute in _OF_ONE_MAJOR and expected.major != found.major):
+        if alike(one, other) or (attribute in _OF_ONE_MAJOR and expected.major != found.major):
             continue
         of_table = attribute == "columns" and wanted.kind.endswith("table")
         if of_table and not (column_order and _ordered_otherwise(one or [], other or [])):

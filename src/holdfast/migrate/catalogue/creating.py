@@ -28,37 +28,45 @@ def create(item: Item, catalogue: Catalogue) -> list[str]:
     return _CREATE[item.kind](item, catalogue)
 
 
-def create_whole(item: Item, catalogue: Catalogue, found: Catalogue) -> list[str]:
+def create_whole(
+    item: Item, catalogue: Catalogue, found: Catalogue, *, keys_later: bool = False
+) -> list[str]:
     """Return the statements that make an item and all that goes with it, in a workable order.
 
-    ``found`` has the default privileges that what is made gets first.
+    ``found`` has the default privileges that what is made gets first. With ``keys_later`` a table's
+    foreign keys are left out.
     """
+    later = {child.key for child in catalogue.descendants(item) if keys_later and is_foreign_key(child)}
     before: list[str] = []
     after = rights.set_grants(item, catalogue, found)
-    for child in _descendants(item, catalogue):
+    for child in catalogue.descendants(item):
+        if child.key in later or child.parent in later:
+            continue
         if child.kind == "sequence" and not child.definition.get("of_identity"):
             before += create_sequence(child, owned=False)
             after += [f"ALTER SEQUENCE {child.name} OWNED BY {child.definition['owned_by']};"]
             after += rights.set_grants(child, catalogue, found)
         elif child.kind == "sequence":
             after += rights.set_grants(child, catalogue, found)
-        elif child.kind == "grants" and not child.name.startswith("column "):
-            continue
-        elif child.kind == "index" and item.kind == "table":
-            after += [] if _comes_by_itself(item, child) else create_index_alone(child, catalogue)
-        elif child.kind == "trigger" and child.definition.get("inherited"):
-            after += set_enabled(child, catalogue) if "enabled" in child.definition else []
-        elif child.kind != "column":
-            after += create(child, catalogue)
+        else:
+            after += _create_child(item, child, catalogue)
     late = tables.settings_of(item) if item.kind.endswith("table") else []
     return [*before, *create(item, catalogue), *sorted(after, key=_rank_of_text), *late]
 
 
-def _descendants(item: Item, catalogue: Catalogue) -> list[Item]:
-    found = []
-    for child in catalogue.children.get(item.key, ()):
-        found += [child, *_descendants(child, catalogue)]
-    return found
+def _create_child(item: Item, child: Item, catalogue: Catalogue) -> list[str]:
+    if child.kind == "column" or (child.kind == "grants" and not child.name.startswith("column ")):
+        return []
+    if child.kind == "index" and item.kind == "table":
+        return [] if _comes_by_itself(item, child) else create_index_alone(child, catalogue)
+    if child.kind == "trigger" and child.definition.get("inherited"):
+        return set_enabled(child, catalogue) if "enabled" in child.definition else []
+    return create(child, catalogue)
+
+
+def is_foreign_key(item: Item) -> bool:
+    """Tell whether an item is a foreign key."""
+    return item.kind == "constraint" and item.definition["definition"].startswith("FOREIGN KEY")
 
 
 def _comes_by_itself(item: Item, child: Item) -> bool:

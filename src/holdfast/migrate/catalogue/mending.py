@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from holdfast.migrate.catalogue.altering import alter, drop, recreate
 from holdfast.migrate.catalogue.comparing import Difference
-from holdfast.migrate.catalogue.creating import create_whole
+from holdfast.migrate.catalogue.creating import create_whole, is_foreign_key
+from holdfast.migrate.catalogue.depending import dependents, mentioned_as, mentions, text_of
 from holdfast.migrate.catalogue.model import Catalogue, Item
 from holdfast.migrate.catalogue.renaming import find_renames
 
@@ -51,6 +52,7 @@ _RANKS = {kind: rank for rank, kind in enumerate(_ORDER)}
 _RELEASING = frozenset(_ORDER[_ORDER.index("constraint") :])
 """Kinds that are dropped before anything else: what they stand on may have to change."""
 
+_REWRITING = {"type", "collation", "generated", "generated_kind"}
 _ROUTINES = ("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")
 _BODIES_LATER = "SET check_function_bodies = off;"
 
@@ -78,7 +80,9 @@ def mend(difference: Difference, expected: Catalogue, found: Catalogue) -> list[
 def mend_all(differences: Sequence[Difference], expected: Catalogue, found: Catalogue) -> list[str]:
     """Return the SQL that takes all differences away: drops of what stands on others, changes, drops."""
     renames, others = find_renames(differences, expected, found)
-    steps = [_step(difference, expected, found) for difference in _without_recreated(others, expected, found)]
+    steps: list[_Step] = []
+    for difference in _without_recreated(others, expected, found):
+        steps += _steps(difference, expected, found)
     steps += [_Step(0, -1, statement, statement, (statement,), "") for statement in renames]
     ordered = [
         *_in_order([step for step in steps if step.phase == 0], drops=True),
@@ -90,19 +94,39 @@ def mend_all(differences: Sequence[Difference], expected: Catalogue, found: Cata
     return [_BODIES_LATER, *statements] if routines else statements
 
 
+def _steps(difference: Difference, expected: Catalogue, found: Catalogue) -> list[_Step]:
+    """Return what mends a difference among others: a table's foreign keys come later, and go first."""
+    if difference.kind != "table" or difference.what == "different":
+        return [_step(difference, expected, found)]
+    if difference.what == "missing":
+        table = expected.items[difference.key]
+        whole = create_whole(table, expected, found, keys_later=True)
+        keys = [child for child in expected.descendants(table) if is_foreign_key(child)]
+        return [
+            _make_step(1, table, whole),
+            *(_make_step(1, key, create_whole(key, expected, found)) for key in keys),
+        ]
+    table = found.items[difference.key]
+    keys = [child for child in found.descendants(table) if is_foreign_key(child)]
+    return [_step(difference, expected, found), *(_make_step(0, key, drop(key, found)) for key in keys)]
+
+
 def _step(difference: Difference, expected: Catalogue, found: Catalogue) -> _Step:
     wanted, actual = expected.items.get(difference.key), found.items.get(difference.key)
     if wanted is not None and actual is not None:
         attributes = {change.attribute for change in difference.changes}
         statements = alter(wanted, actual, attributes, expected, found)
         if statements is None:
-            statements = _with_dependents(wanted, actual, expected, found)
+            statements = recreate(wanted, actual, expected, found)
+            statements = _around(statements, dependents(actual, expected, found), expected, found)
+        elif wanted.kind == "column" and attributes & _REWRITING:
+            statements = _around(statements, dependents(actual, expected, found), expected, found)
         return _make_step(1, wanted, statements)
     if wanted is not None:
         return _make_step(1, wanted, create_whole(wanted, expected, found))
     if actual is not None:
         releases = actual.kind in _RELEASING or _name_is_needed(actual, expected, found)
-        return _make_step(0 if releases else 2, actual, drop(actual, found), _text_of(actual))
+        return _make_step(0 if releases else 2, actual, drop(actual, found), text_of(actual))
     raise ValueError(f"neither side has {difference.key}")
 
 
@@ -111,7 +135,7 @@ def _make_step(phase: int, item: Item, statements: list[str], needs: str = "") -
         phase,
         _RANKS.get(item.kind, len(_ORDER)),
         item.key,
-        _mentioned_as(item),
+        mentioned_as(item),
         tuple(statements),
         needs or "\n".join(statements),
     )
@@ -134,29 +158,17 @@ def _name_is_needed(item: Item, expected: Catalogue, found: Catalogue) -> bool:
     )
 
 
-def _with_dependents(wanted: Item, actual: Item, expected: Catalogue, found: Catalogue) -> list[str]:
-    """Make an item again, and around it the views that are built on it."""
-    views = _views_on(actual, found) if actual.kind in ("view", "materialized view", "function") else []
-    statements = [statement for view in reversed(views) for statement in drop(view, found)]
-    statements += recreate(wanted, actual, expected, found)
-    for view in views:
-        again = expected.items.get(view.key)
-        statements += create_whole(again, expected, found) if again else []
-    return statements
-
-
-def _views_on(item: Item, found: Catalogue) -> list[Item]:
-    """Return the views that mention an item, directly or through others, each after those it mentions."""
-    done: list[Item] = []
-    names = [_mentioned_as(item)]
-    remaining = [view for view in found if view.kind in ("view", "materialized view") and view != item]
-    while names:
-        name = names.pop(0)
-        for view in [view for view in remaining if _mentions(_text_of(view), name)]:
-            remaining.remove(view)
-            done.append(view)
-            names.append(_mentioned_as(view))
-    return done
+def _around(
+    statements: list[str], others: Sequence[Item], expected: Catalogue, found: Catalogue
+) -> list[str]:
+    """Return the statements with others that stand in their way dropped before and made again after."""
+    before = [statement for other in reversed(others) for statement in drop(other, found)]
+    after = [
+        statement
+        for other in others
+        for statement in create_whole(expected.items[other.key], expected, found)
+    ]
+    return [*before, *statements, *after]
 
 
 def _without_recreated(
@@ -196,31 +208,6 @@ def _follows_attaching(difference: Difference, item: Item) -> bool:
     return {change.attribute for change in difference.changes} <= {"inherited", "partition_of"}
 
 
-def _text_of(item: Item) -> str:
-    definition = item.definition
-    if item.kind in ("function", "procedure"):
-        return " ".join(str(definition.get(part, "")) for part in ("arguments", "returns", "sql_body"))
-    return str(definition)
-
-
-def _mentioned_as(item: Item) -> str:
-    """Return the text by which others mention an item: a function's with its parenthesis."""
-    if item.kind in ("function", "procedure", "aggregate", "operator"):
-        return item.name.partition("(")[0] + "("
-    return item.name
-
-
-def _mentions(text: str, name: str) -> bool:
-    """Tell whether a name stands in a text, not as the beginning of a longer one."""
-    start = text.find(name)
-    while start >= 0:
-        after = text[start + len(name) : start + len(name) + 1]
-        if name.endswith("(") or not (after.isalnum() or after in {"_", "$"}):
-            return True
-        start = text.find(name, start + 1)
-    return False
-
-
 def _in_order(steps: list[_Step], *, drops: bool) -> list[_Step]:
     """Put steps in order by kind, and each after those that make what it mentions (drops: the other way)."""
     remaining = sorted(steps, key=lambda step: (step.rank, step.key))
@@ -228,7 +215,7 @@ def _in_order(steps: list[_Step], *, drops: bool) -> list[_Step]:
         return remaining
     needs = {
         step.key: {
-            other.key for other in remaining if other.key != step.key and _mentions(step.needs, other.name)
+            other.key for other in remaining if other.key != step.key and mentions(step.needs, other.name)
         }
         for step in remaining
     }

@@ -66,6 +66,13 @@ class Catalogue:
                 found.setdefault(item.parent, []).append(item)
         return found
 
+    def descendants(self, item: Item) -> list[Item]:
+        """Return what comes and goes with an item, and what with that."""
+        found = []
+        for child in self.children.get(item.key, ()):
+            found += [child, *self.descendants(child)]
+        return found
+
     @functools.cached_property
     def fingerprint(self) -> str:
         """A hash (hex) of all items: two databases of one major version that are alike have the same."""
