@@ -37,6 +37,8 @@ def test_next_file_of_the_kept_folders(folder: str, expected: list[str]) -> None
         (["001_a.sql"], "holdfast", "002_x.sql"),
         (["V9__a.sql", "U9__a.sql"], "flyway", "V10__x.sql"),
         (["20990101000000_a.sql"], "dbmate", "20990101000001_x.sql"),
+        (["20250123_a.up.sql"], "sqlx", "20260304_x.up.sql"),
+        (["00000012_a.up.sql"], "sqlx", "00000013_x.up.sql"),
         (["999_a.up.sql"], "golang-migrate", "1000_x.up.sql"),
     ],
 )

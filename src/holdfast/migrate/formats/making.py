@@ -11,7 +11,7 @@ from holdfast.migrate.formats.detecting import Format, format_of
 from holdfast.migrate.formats.source import Source
 
 _DIGITS = re.compile(r"[VU]?(\d+)")
-_BY_TIME = 12  # digits from which a number is a time: 202601011200
+_BY_TIME = re.compile(r"20\d{6,}")  # a date, or a date and time: 20260131, 20260131115900
 _TEMPLATES = {
     "holdfast": {"{number}_{words}.sql": "-- Why it is needed.\n\n-- UP\n\n\n-- DOWN\n\n"},
     "dbmate": {"{number}_{words}.sql": "-- migrate:up\n\n\n-- migrate:down\n\n"},
@@ -47,7 +47,7 @@ def _next(sources: Sequence[Source], now: datetime, *, width: int) -> str:
     if not written:
         return "1".rjust(width or 3, "0")
     newest = max(written, key=int)
-    if len(newest) >= _BY_TIME:
+    if _BY_TIME.fullmatch(newest):
         by_time = now.strftime("%Y%m%d%H%M%S")[: len(newest)].ljust(len(newest), "0")
         return str(max(int(by_time), int(newest) + 1))
     return str(int(newest) + 1).rjust(len(newest), "0")
