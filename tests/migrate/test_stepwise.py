@@ -14,7 +14,7 @@ from holdfast.migrate.engine import Done, migrate_down, migrate_up, status
 from holdfast.migrate.errors import MigrationFailed
 from holdfast.postgres.database import Database, Row
 from holdfast.settings import Settings
-from tests.fixtures.migrations import migration_files
+from tests.fixtures.migrations import migration_files, table
 
 BASE = "-- UP\nCREATE TABLE public.t (x INT);\n-- DOWN\nDROP TABLE public.t;\n"
 INDEX = "CREATE UNIQUE INDEX CONCURRENTLY t_x ON public.t (x);"
@@ -212,3 +212,42 @@ async def test_a_lost_lease_stops_the_one_who_lost_it(base: Database) -> None:
     with pytest.raises(turn.TurnLost):
         await migrate_up(base, files=files)
     assert await contents(base) == []
+
+
+@pytest.mark.parametrize("target", ["INDEX public.t_pkey", "TABLE public.t", "SCHEMA public"])
+async def test_what_a_reindex_left_when_it_was_cut_off_is_dropped(
+    empty_database: Database, target: str
+) -> None:
+    kind, name = target.split()
+    reindex = f"-- no-transaction\n-- UP\nREINDEX {kind} CONCURRENTLY {name};\n-- DOWN\nSELECT 1;\n"
+    other = "CREATE SCHEMA other; CREATE TABLE other.t (id BIGINT PRIMARY KEY)"
+    both = {"a/0001_t": table("public.t"), "a/0002_again": reindex}
+    await empty_database.execute(sql.SQL(other))
+
+    def cut_off(place: str) -> None:
+        if place == "started 1":
+            raise RuntimeError(place)
+
+    with pytest.raises(RuntimeError):
+        await migrate_up(empty_database, files=migration_files(both), at=cut_off)
+    for schema in ("public", "other"):
+        for index in ("t_pkey_ccnew", "t_pkey_ccold2"):
+            leave = f"CREATE INDEX {index} ON {schema}.t (id)"
+            await empty_database.execute(sql.SQL(leave))
+            invalid = (
+                f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = '{schema}.{index}'::regclass"
+            )
+            await empty_database.execute(sql.SQL(invalid))
+    assert ids(await migrate_up(empty_database, files=migration_files(both))) == ["a/0002 up"]
+    left = await empty_database.fetch(
+        sql.SQL(
+            "SELECT schemaname AS schema, indexname AS name FROM pg_indexes WHERE tablename = 't'"
+            " ORDER BY 1, 2"
+        )
+    )
+    assert [(row["schema"], row["name"]) for row in left] == [
+        ("other", "t_pkey"),
+        ("other", "t_pkey_ccnew"),
+        ("other", "t_pkey_ccold2"),
+        ("public", "t_pkey"),
+    ]
