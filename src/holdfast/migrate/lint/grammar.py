@@ -103,6 +103,8 @@ class Reader:
                     yield from self._of_block(each, line, inside)
             elif language == "sql":
                 yield from self._parse(body, line, inside)
+            else:
+                yield Parsed(DYNAMIC, None, line, f"of {language}", inside)
         except UnreadableBlock as error:
             yield Parsed(UNREADABLE, None, line, str(error), inside)
         finally:

@@ -247,6 +247,10 @@ class Scene:
         if table is not None and change.name in table.columns:
             table.columns[change.node.newname] = table.columns.pop(change.name)
 
+    def _selected(self, change: Change) -> None:
+        if change.node.HasField("into_clause"):
+            self.new.add(key_of(change.node.into_clause.rel, self.schema))
+
     def _row_security(self, change: Change) -> None:
         table = self.tables.setdefault(change.target, Table(change.target))
         self.new.add(f"{change.kind} {change.target}")
@@ -303,6 +307,7 @@ _NOTES = {
     "AT_EnableRowSecurity": Scene._row_security,
     "AT_DisableRowSecurity": Scene._row_security,
     "AT_ForceRowSecurity": Scene._row_security,
+    "select_stmt": Scene._selected,
     "create_policy_stmt": Scene._policy,
     "create_trig_stmt": Scene._trigger,
     "variable_set_stmt": Scene._variable,

@@ -188,7 +188,7 @@ def not_enforced(change: Change, scene: Scene) -> str | None:  # noqa: ARG001  #
     if change.kind == "CONSTR_ATTR_NOT_ENFORCED":
         return f"NOT ENFORCED on {shown(change.target)}"
     if change.kind == "AT_AlterConstraint":
-        altered = getattr(change.node, "def").at_alter_constraint
+        altered = getattr(change.node, "def").atalter_constraint
         weaker = altered.alter_enforceability and not altered.is_enforced
         return f"{altered.conname} becomes NOT ENFORCED" if weaker else None
     if change.place == "constraint" and not change.node.is_enforced:

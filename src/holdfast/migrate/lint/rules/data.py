@@ -22,7 +22,8 @@ def _always_true(where: Node) -> bool:
     if kind == "a_expr" and names_of(where.a_expr.name) == ["="]:
         left, right = where.a_expr.lexpr, where.a_expr.rexpr
         constants = left.WhichOneof("node") == "a_const" and right.WhichOneof("node") == "a_const"
-        return bool(constants and left.a_const.ival == right.a_const.ival)
+        same = left.a_const.ival == right.a_const.ival and left.a_const.sval == right.a_const.sval
+        return bool(constants and same)
     return False
 
 
