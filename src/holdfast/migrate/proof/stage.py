@@ -21,7 +21,8 @@ from holdfast.migrate.catalogue.model import Catalogue
 from holdfast.migrate.catalogue.reading import fingerprint, read_catalogue
 from holdfast.migrate.engine import Done, migrate_down, migrate_up
 from holdfast.migrate.files import Migration
-from holdfast.migrate.history import Direction
+from holdfast.migrate.header import MigrationId
+from holdfast.migrate.history import Direction, read_history
 from holdfast.migrate.plan import Files
 from holdfast.migrate.proof.kills import CHILD, Ending, Moment, run_and_die
 from holdfast.migrate.proof.locks import At, LocksTaken, measure
@@ -109,9 +110,14 @@ class Stage:
 
     def forward(self, migrations: Sequence[Migration]) -> list[Done]:
         """Apply files without looking. Raises as ``migrate_up``."""
-        done = self.run(migrate_up(self.database, files=self._with(*migrations)))
-        self.applied += migrations
         self._touched = None
+        try:
+            done = self.run(migrate_up(self.database, files=self._with(*migrations)))
+        except HoldfastError:
+            there = self.run(self._in_history())
+            self.applied += [each for each in migrations if each.id in there]
+            raise
+        self.applied += migrations
         return done
 
     def up(self, migration: Migration) -> int:
@@ -247,6 +253,10 @@ class Stage:
     async def _rules(self) -> Tables:
         async with self.database.connection() as connection:
             return await read_rules(connection)
+
+    async def _in_history(self) -> set[MigrationId]:
+        async with self.database.connection() as connection:
+            return {row.id for row in await read_history(connection)}
 
     async def _seed(self) -> Seeded:
         async with self.database.connection() as connection:

@@ -100,11 +100,11 @@ class _Worker:
 
     def prove(self, index: int) -> Proof:
         migration = self.files.ordered[index]
+        stage = self._reach(index)  # which finds what is broken before it
         needed = self._broken_among_needed(migration)
         if needed:
             hint = f"Correct {needed} first."
             return self._proof(Found(failures=[Failure(f"It builds on {needed}, which fails.", hint)]))
-        stage = self._reach(index)
         found = prove_file(stage, migration, before=self._fingerprint, seed=str(self.major))
         swapped: dict[str, str] = {}
         if not found.failures:
@@ -144,8 +144,9 @@ class _Worker:
         try:
             stage.forward(missing)
         except HoldfastError:
+            applied = {each.id for each in stage.applied}
             for each in missing:
-                if each.id not in self.broken and not self._broken_among_needed(each):
+                if each.id not in applied | self.broken and not self._broken_among_needed(each):
                     self._try(stage, each)
 
     def _try(self, stage: Stage, migration: Migration) -> None:
