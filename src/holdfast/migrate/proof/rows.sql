@@ -157,7 +157,7 @@ END
 $$;
 
 -- name: shapes
--- Every table as it is now, partitions too, with its columns; generated ones are left out.
+-- Tables as they are now (NULL: all), partitions too, with their columns; generated ones are left out.
 SELECT class.oid::bigint AS oid, space.nspname AS schema, class.relname AS name, class.relkind::text AS kind,
        class.relispartition AS partition, attribute.attnum::integer AS number, attribute.attname AS column,
        attribute.atttypid::bigint AS type, format_type(attribute.atttypid, attribute.atttypmod) AS written
@@ -167,5 +167,6 @@ LEFT JOIN pg_catalog.pg_attribute AS attribute
     ON attribute.attrelid = class.oid AND attribute.attnum > 0 AND NOT attribute.attisdropped
     AND attribute.attgenerated = ''
 WHERE class.relkind IN ('r', 'p') AND class.relpersistence <> 't'
+  AND (%(tables)s::oid[] IS NULL OR class.oid = ANY (%(tables)s::oid[]))
   AND space.nspname !~ '^pg_' AND space.nspname <> 'information_schema'
 ORDER BY class.oid, attribute.attnum;

@@ -64,12 +64,9 @@ async def losses(
     """
     found: list[Loss] = []
     async with connection.transaction(), whole_names(connection):
-        now = await _shapes(connection)
-        pairs = [
-            (table, _counterpart(table.shape, now))
-            for oid, table in seeded.tables.items()
-            if only is None or oid in only
-        ]
+        tables = [table for oid, table in seeded.tables.items() if only is None or oid in only]
+        now = await _shapes(connection, tables)
+        pairs = [(table, _counterpart(table.shape, now)) for table in tables]
         rows = await read_rows(connection, {shape.oid: shape for _, shape in pairs if shape}.values())
         for table, shape in pairs:
             if shape is None:
@@ -80,10 +77,18 @@ async def losses(
     return found
 
 
-async def _shapes(connection: Connection) -> dict[int, Shape]:
+async def _shapes(connection: Connection, tables: Sequence[SeededTable]) -> dict[int, Shape]:
+    """Return tables and their partitions as they are; all that there are, where one of the tables is gone."""
+    wanted = {table.shape.oid for table in tables}
+    places = {row.place for table in tables for row in table.rows}
+    found = await _read_shapes(connection, list(wanted | places))
+    return found if wanted <= found.keys() else await _read_shapes(connection, None)
+
+
+async def _read_shapes(connection: Connection, oids: list[int] | None) -> dict[int, Shape]:
     columns: dict[int, list[ShapeColumn]] = defaultdict(list)
     tables = {}
-    for row in await rows_of(connection, "shapes"):
+    for row in await rows_of(connection, "shapes", {"tables": oids}):
         tables[row["oid"]] = row
         if row["number"] is not None:
             columns[row["oid"]].append(ShapeColumn(row["number"], row["column"], row["type"], row["written"]))
