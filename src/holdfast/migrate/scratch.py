@@ -68,7 +68,7 @@ async def built(
 
 async def _apply(scratch: Database, files: Files) -> None:
     try:
-        await migrate_up(scratch, files=files)
+        await migrate_up(scratch, files=files, require_proof=False)
     except MigrationFailed as error:
         raise MigrationFailed(
             f"The files cannot be built on a throwaway database: {error.message}",
