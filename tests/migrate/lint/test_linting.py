@@ -157,6 +157,16 @@ def test_a_validated_check_lets_not_null_be_set() -> None:
     assert dangers(made, added, required) == ["set-not-null", "drop-constraint"]
 
 
+def test_columns_that_are_not_null_may_become_the_key() -> None:
+    made = "CREATE TABLE app.t (id bigint NOT NULL UNIQUE, a bigint, b bigint NOT NULL);"
+    index = (
+        "-- no-transaction\n-- UP\nCREATE UNIQUE INDEX CONCURRENTLY k ON app.t ({});\n-- DOWN\nSELECT 1;\n"
+    )
+    key = "ALTER TABLE app.t ADD PRIMARY KEY USING INDEX k;"
+    assert rules(made, index.format("b"), key) == []
+    assert rules(made, index.format("b, a"), key) == ["primary-key-on-nullable-columns"]
+
+
 def test_sizes_let_small_tables_pass_and_say_how_large_others_are() -> None:
     statement = "CREATE INDEX i ON app.t (id);"
     assert rules(statement, sizes={"app.t": 9_999}) == []

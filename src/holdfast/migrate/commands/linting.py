@@ -100,7 +100,7 @@ def _print(found: Sequence[tuple[Finding, Migration]], count: int) -> None:
         for name, text in (("danger", finding.danger), ("lock", finding.lock), ("safe", finding.safe)):
             click.echo(f"    {name.ljust(6)}  {text}")
     dangers = sum(finding.level == "danger" for finding, _ in found)
-    note(f"{count} files, {dangers} dangers, {len(found) - dangers} times advice.")
+    note(f"{count} files: {dangers} dangers, {len(found) - dangers} pieces of advice.")
 
 
 def _explain(asked: Asked, wanted: Sequence[Rule]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from holdfast.migrate.lint.changes import Change, key_of, key_of_names
@@ -169,6 +169,14 @@ class Scene:
             if column:
                 table.proven[column] = change.name
 
+    def _not_null(self, change: Change) -> None:
+        if change.kind == "CONSTR_NOTNULL":
+            self._constrained(change)
+        name = change.column.colname if change.column else change.name
+        table = self.tables.get(change.target)
+        if table is not None and name in table.columns:
+            table.columns[name] = replace(table.columns[name], not_null=True)
+
     def _validated(self, change: Change) -> None:
         table = self.tables.setdefault(change.target, Table(change.target))
         column = table.not_valid.pop(change.name, None)
@@ -294,7 +302,8 @@ _NOTES = {
     "CONSTR_FOREIGN": Scene._foreign,
     "CONSTR_CHECK": Scene._check,
     "CONSTR_EXCLUSION": Scene._constrained,
-    "CONSTR_NOTNULL": Scene._constrained,
+    "CONSTR_NOTNULL": Scene._not_null,
+    "AT_SetNotNull": Scene._not_null,
     "AT_ValidateConstraint": Scene._validated,
     "index_stmt": Scene._index,
     "drop OBJECT_TABLE": Scene._dropped_table,
