@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
@@ -126,3 +128,22 @@ def test_order_of_columns_can_be_left_out() -> None:
     assert difference.only_order
     assert compare(with_columns("a", "b"), with_columns("b", "a"), column_order=False) == []
     assert compare(with_columns("a", "b", "c"), with_columns("a", "c")) == []
+
+
+async def test_reading_goes_on_while_tables_come_and_go(empty_database: Database) -> None:
+    async def come_and_go() -> None:
+        async with empty_database.connection() as connection:
+            for number in range(60):
+                name = f"t{number % 3}"
+                await connection.execute(
+                    f"CREATE TABLE {name} (a INT CHECK (a > 0) DEFAULT 1, b TEXT UNIQUE)".encode()
+                )
+                await connection.execute(f"CREATE VIEW v AS SELECT a FROM {name}".encode())
+                await connection.execute(f"DROP TABLE {name} CASCADE".encode())
+
+    restless = asyncio.create_task(come_and_go())
+    async with empty_database.connection() as connection:
+        while not restless.done():
+            await fingerprint(connection)
+            await read_catalogue(connection)
+    await restless

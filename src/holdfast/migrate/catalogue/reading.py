@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
+from typing import Any
 
-from psycopg import sql
+import psycopg
+from psycopg import errors, sql
 from psycopg.rows import dict_row, tuple_row
 
 from holdfast.migrate.catalogue.model import Catalogue, Item
 from holdfast.postgres.statements import Statements
 from holdfast.system import Connection
 
+_ATTEMPTS = 5
+# PostgreSQL's own functions look at what is there now, not at what the query began with.
+_DROPPED_UNDER_IT = (psycopg.InternalError, errors.UndefinedTable, errors.UndefinedObject)
 _PACKAGE = "holdfast.migrate.catalogue"
 _FILES = ("relations.sql", "code.sql", "rights.sql", "others.sql")
 # One query of all: it is planned once a connection, where that prepares statements.
@@ -43,9 +48,7 @@ async def read_catalogue(connection: Connection, *, schemas: Sequence[str] | Non
     query = _ALL.format(items=_items())
     if schemas is not None:
         query = _OF_SCHEMAS.format(all=query, schemas=sql.Literal(list(schemas)))
-    async with _canonical(connection) as major, connection.cursor(row_factory=tuple_row) as cursor:
-        await cursor.execute(query, prepare=True)
-        rows = await cursor.fetchall()
+    major, rows = await _rows(connection, query)
     return Catalogue.of(
         major,
         (Item(kind, name, definition, schema, parent) for kind, schema, name, parent, definition in rows),
@@ -54,12 +57,21 @@ async def read_catalogue(connection: Connection, *, schemas: Sequence[str] | Non
 
 async def fingerprint(connection: Connection) -> str:
     """Return the hash of what the database holds, made by the server; ``Catalogue.fingerprint`` is alike."""
-    async with _canonical(connection), connection.cursor(row_factory=tuple_row) as cursor:
-        await cursor.execute(_HASH.format(items=_items()), prepare=True)
-        row = await cursor.fetchone()
-    if row is None:
-        raise RuntimeError("an aggregate returned no row")
-    return str(row[0])
+    _, [[found]] = await _rows(connection, _HASH.format(items=_items()))
+    return str(found)
+
+
+async def _rows(connection: Connection, query: sql.Composed) -> tuple[int, list[tuple[Any, ...]]]:
+    """Run a query on the catalogue, again where something was dropped under it; return the major version."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            async with _canonical(connection) as major, connection.cursor(row_factory=tuple_row) as cursor:
+                await cursor.execute(query, prepare=True)
+                return major, await cursor.fetchall()
+        except _DROPPED_UNDER_IT:
+            if attempt == _ATTEMPTS:
+                raise
+    raise AssertionError("the last attempt returns or raises")
 
 
 @asynccontextmanager

@@ -90,11 +90,13 @@ FROM entries
 GROUP BY kind, schema, name, parent
 
 -- name: default_privileges
--- Rights that new objects get; the role that reads and the database's owner are named owner.
+-- Rights that new objects get; who reads, who migrates and the database's owner are named owner.
 SELECT 'default privileges' AS kind, n.nspname::text AS schema,
        'for ' || CASE WHEN a.defaclrole = (SELECT b.datdba FROM pg_database b
                                            WHERE b.datname = current_database())
                         OR pg_get_userbyid(a.defaclrole) = current_user
+                        OR a.defaclrole = (SELECT h.relowner FROM pg_class h
+                                           WHERE h.oid = to_regclass('holdfast.migrations'))
                       THEN 'owner' ELSE quote_ident(pg_get_userbyid(a.defaclrole)) END
            || coalesce(' in schema ' || quote_ident(n.nspname), '') || ' on '
            || CASE a.defaclobjtype WHEN 'r' THEN 'tables' WHEN 'S' THEN 'sequences' WHEN 'f' THEN 'functions'
