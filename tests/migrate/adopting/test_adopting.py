@@ -89,7 +89,9 @@ def test_a_history_is_taken_over_and_goes_on(
     planned = holdfast.json(*own, "adopt", "--dry-run", DATABASE_URL=empty_conninfo)
     assert planned["adopted"] == [str(each.id) for each in files[:-1]]
     assert rows(empty_conninfo, "SELECT FROM pg_namespace WHERE nspname = 'holdfast'") == []
-    adopted = holdfast.json(*own, "adopt", DATABASE_URL=empty_conninfo)
+    # Nothing is proven yet, and nothing is applied to this database either.
+    required = {"HOLDFAST_MIGRATE_REQUIRE_PROOF": "true"}
+    adopted = holdfast.json(*own, "adopt", DATABASE_URL=empty_conninfo, **required)
     assert adopted == {**planned, "origin": tool, "written": None, "differences": []}
     after = rows(
         empty_conninfo, "SELECT oid, xmin::text FROM pg_class WHERE relnamespace = 'public'::regnamespace"
