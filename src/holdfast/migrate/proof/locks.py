@@ -17,13 +17,11 @@ import psycopg
 from psycopg.rows import dict_row
 
 from holdfast.migrate.files import Migration
-from holdfast.migrate.proof.locks_traffic import Relation, Traffic, named_in
-from holdfast.postgres.statements import Statements
+from holdfast.migrate.proof.locks_traffic import STATEMENTS, Relation, Traffic, named_in
 from holdfast.system import Connection
 
 T = TypeVar("T")
 At = Callable[[str], Awaitable[None]]
-_STATEMENTS = Statements("holdfast.migrate.proof", "locks.sql")
 _LOOK_EVERY = 0.01
 # pg_locks' names: the one of SQL, and what the lock keeps others from.
 _MODES = {
@@ -110,7 +108,7 @@ async def measure(
     async with await psycopg.AsyncConnection.connect(
         conninfo, autocommit=True, row_factory=dict_row, application_name="holdfast locks"
     ) as connection:
-        cursor = await connection.execute(_STATEMENTS["relations"])
+        cursor = await connection.execute(STATEMENTS["relations"])
         relations = {row["oid"]: Relation(**row) for row in await cursor.fetchall()}
         watch = _Watch(connection, relations, migration, migrating)
         traffic = Traffic(conninfo, named_in(migration, relations.values()))
@@ -183,7 +181,7 @@ class _Watch:
                 pid = self.migrating()
             except (AssertionError, LookupError):  # its session is not open yet
                 return
-            cursor = await self.connection.execute(_STATEMENTS["locks_of"], {"pid": pid})
+            cursor = await self.connection.execute(STATEMENTS["locks_of"], {"pid": pid})
             seen = {
                 (row["oid"], row["mode"]) for row in await cursor.fetchall() if row["oid"] in self.relations
             }

@@ -22,3 +22,7 @@ FROM pg_catalog.pg_locks AS lock
 JOIN pg_catalog.pg_database AS database ON database.oid = lock.database
 WHERE lock.pid = %(pid)s AND lock.locktype = 'relation' AND lock.granted
   AND database.datname = current_database() AND lock.relation >= 16384;
+
+-- name: without_triggers
+-- Lets this session write without triggers.
+SELECT set_config('session_replication_role', 'replica', false);

@@ -14,8 +14,10 @@ import psycopg
 from psycopg import sql
 
 from holdfast.migrate.files import Migration
+from holdfast.postgres.statements import Statements
 from holdfast.system import Connection
 
+STATEMENTS = Statements("holdfast.migrate.proof", "locks.sql")
 _MOST_TABLES = 8
 _PAUSE = 0.0005
 _NAME = re.compile(r'[\w$]+|"(?:[^"]|"")+"')
@@ -90,7 +92,7 @@ class Traffic:
             raise
         async with connection:
             if kind == "write":
-                await connection.execute("SET session_replication_role = replica")
+                await connection.execute(STATEMENTS["without_triggers"])
             statements = [_statement(relation, kind) for relation in self.relations]
             await started.wait()
             while self._going and statements:

@@ -14,7 +14,6 @@ from typing import Any
 import orjson
 import psycopg
 from psycopg import sql
-from psycopg.rows import tuple_row
 
 from holdfast.migrate.proof.rows_catalogue import (
     STATEMENTS,
@@ -191,15 +190,10 @@ class _Seeding:
         if not attempts:
             return
         jobs = [{"table": str(table.oid), "attempts": every} for table, every in attempts.items()]
-        await self.connection.execute(
-            "SELECT set_config('holdfast.seed', %s, true)", [orjson.dumps(jobs).decode()]
-        )
+        await self.connection.execute(STATEMENTS["hand_over"], {"jobs": orjson.dumps(jobs).decode()})
         await self.connection.execute(STATEMENTS["insert_rows"], prepare=False)
-        async with self.connection.cursor(row_factory=tuple_row) as cursor:
-            await cursor.execute("SELECT current_setting('holdfast.seeded')")
-            row = await cursor.fetchone()
-        if row is not None:
-            self.outcomes |= {int(oid): outcome for oid, outcome in orjson.loads(row[0]).items()}
+        [row] = await rows_of(self.connection, "outcome")
+        self.outcomes |= {int(oid): outcome for oid, outcome in orjson.loads(row["outcome"]).items()}
 
     def _attempts(self, table: Table, existing: int) -> list[dict[str, str]]:
         writers = [Writer(self.known, table, existing, self.each, leaf_rule(table))]
@@ -289,10 +283,8 @@ class _Seeding:
 
 
 async def _time(connection: Connection) -> str:
-    async with connection.cursor(row_factory=tuple_row) as cursor:
-        await cursor.execute("SELECT (now() AT TIME ZONE 'UTC')::text")
-        row = await cursor.fetchone()
-    return str(row[0]) if row else ""
+    [row] = await rows_of(connection, "time")
+    return str(row["at"])
 
 
 def _columns(table: str, names: Sequence[str]) -> sql.Composed:

@@ -113,7 +113,7 @@ ORDER BY tree.root, tree.oid;
 
 -- name: insert_rows
 -- Tries the statements of holdfast.seed, a list of attempts a table, until one has added a row; says what became of each.
--- cannot-prepare: DO
+-- cannot-prepare: a DO block
 DO $$
 DECLARE
     place record;
@@ -170,3 +170,29 @@ WHERE class.relkind IN ('r', 'p') AND class.relpersistence <> 't'
   AND (%(tables)s::oid[] IS NULL OR class.oid = ANY (%(tables)s::oid[]))
   AND space.nspname !~ '^pg_' AND space.nspname <> 'information_schema'
 ORDER BY class.oid, attribute.attnum;
+
+-- name: hand_over
+-- Hands the statements of a seeding over to insert_rows, for this transaction.
+SELECT set_config('holdfast.seed', %(jobs)s, true);
+
+-- name: outcome
+-- What insert_rows has told.
+SELECT current_setting('holdfast.seeded') AS outcome;
+
+-- name: time
+-- The time of this transaction in UTC.
+SELECT (now() AT TIME ZONE 'UTC')::text AS at;
+
+-- name: search_path
+-- The search_path as it is.
+SELECT current_setting('search_path') AS path;
+
+-- name: set_search_path
+-- Sets the search_path for this transaction.
+SELECT set_config('search_path', %(path)s, true);
+
+-- name: set_forms
+-- Lets values be written in a form that no setting changes, for this transaction, and all rows be read.
+SELECT set_config('datestyle', 'ISO, YMD', true), set_config('timezone', 'UTC', true),
+       set_config('intervalstyle', 'postgres', true), set_config('extra_float_digits', '1', true),
+       set_config('bytea_output', 'hex', true), set_config('row_security', 'off', true);

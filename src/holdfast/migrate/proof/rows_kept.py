@@ -9,15 +9,11 @@ from dataclasses import dataclass
 from psycopg import sql
 from psycopg.rows import tuple_row
 
-from holdfast.migrate.proof.rows_catalogue import Table
+from holdfast.migrate.proof.rows_catalogue import STATEMENTS, Table, rows_of
 from holdfast.system import Connection
 
 MOST_ROWS = 1000
 _TOGETHER = 100
-_FORMS = (
-    "SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL timezone = 'UTC'; SET LOCAL intervalstyle = 'postgres';"
-    " SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'; SET LOCAL row_security = off"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +75,7 @@ async def read_rows(connection: Connection, shapes: Iterable[Shape]) -> dict[int
     if not every:
         return {}
     async with connection.transaction():
-        await connection.execute(_FORMS, prepare=False)
+        await connection.execute(STATEMENTS["set_forms"])
         for start in range(0, len(every), _TOGETHER):
             statement = sql.SQL(" UNION ALL ").join(
                 _reading(shape) for shape in every[start : start + _TOGETHER]
@@ -110,9 +106,7 @@ def _reading(shape: Shape) -> sql.Composed:
 @asynccontextmanager
 async def whole_names(connection: Connection) -> AsyncIterator[None]:
     """Let the server write names with their schemas. The connection must be in a transaction."""
-    async with connection.cursor(row_factory=tuple_row) as cursor:
-        await cursor.execute("SELECT current_setting('search_path')")
-        row = await cursor.fetchone()
-    await connection.execute("SELECT set_config('search_path', '', true)")
+    [row] = await rows_of(connection, "search_path")
+    await connection.execute(STATEMENTS["set_search_path"], {"path": ""})
     yield
-    await connection.execute("SELECT set_config('search_path', %s, true)", [row[0] if row else ""])
+    await connection.execute(STATEMENTS["set_search_path"], {"path": row["path"]})
