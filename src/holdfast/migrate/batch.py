@@ -6,7 +6,7 @@ psycopg sends several statements as one message too, but does not tell which of 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import psycopg
 from psycopg import generators, pq
@@ -32,18 +32,27 @@ class Refused(Exception):
         self.error = error
 
 
+class Verbatim(str):
+    """Text that is SQL already, such as a parameter's place."""
+
+    __slots__ = ()
+
+
+def literals(connection: Connection, values: Iterable[str | int]) -> str:
+    """Return a list of values in parentheses, as SQL."""
+    return f"({', '.join(_literal(connection, value) for value in values)})"
+
+
+def _literal(connection: Connection, value: str | int) -> str:
+    if isinstance(value, int | Verbatim):
+        return str(value)
+    encoding = connection.info.encoding
+    return bytes(pq.Escaping(connection.pgconn).escape_literal(value.encode(encoding))).decode(encoding)
+
+
 def with_values(connection: Connection, statement: Statement, values: Mapping[str, str | int]) -> str:
     """Return a statement's text with its parameters written in: a message of several takes none."""
-    escaping = pq.Escaping(connection.pgconn)
-    encoding = connection.info.encoding
-
-    def literal(match: re.Match[str]) -> str:
-        value = values[match[1]]
-        if isinstance(value, int):
-            return str(value)
-        return bytes(escaping.escape_literal(value.encode(encoding))).decode(encoding)
-
-    return _PARAMETER.sub(literal, statement.text)
+    return _PARAMETER.sub(lambda match: _literal(connection, values[match[1]]), statement.text)
 
 
 async def send(connection: Connection, statements: Sequence[str]) -> list[pq.abc.PGresult]:

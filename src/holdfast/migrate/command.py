@@ -44,7 +44,11 @@ async def _run(
     migrated: bool,
 ) -> T:
     async with Database.open(
-        reached.endpoint, settings, application_name=f"holdfast {purpose}", min_size=1, max_size=4
+        reached.endpoint,
+        settings,
+        application_name=f"holdfast {purpose}",
+        min_size=1 if migrated else 0,  # what migrates works on a connection of its own
+        max_size=4,
     ) as database:
         if migrated:
             await _bring_up_to_date(database, embedded=reached.embedded)

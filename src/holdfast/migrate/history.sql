@@ -97,7 +97,7 @@ FROM holdfast.migrations;
 -- Writes a migration's row; it commits with what the migration does, which took from the transaction's start.
 INSERT INTO holdfast.migrations (system, number, name, checksum, duration_ms, outcome, version, actor)
 VALUES (%(system)s, %(number)s, %(name)s, %(checksum)s,
-        round(extract(epoch FROM clock_timestamp() - transaction_timestamp()) * 1000)::BIGINT,
+        (date_part('epoch', clock_timestamp() - transaction_timestamp()) * 1000)::BIGINT,
         'applied', %(version)s, current_user || ' ' || %(actor)s)
 RETURNING position, duration_ms;
 

@@ -50,11 +50,13 @@ class Guard:
 class Ahead:
     """The guard of a transaction that was begun in the same message that committed the one before it.
 
-    ``begin`` are the commands that begin one.
+    ``begin`` are the commands that begin one, ``record`` what executes the prepared statement for the
+    history's row; empty where nothing is prepared.
     """
 
     guard: Guard | None = None
     begin: Sequence[str] = ()
+    record: str = ""
 
 
 @dataclass(frozen=True, slots=True)

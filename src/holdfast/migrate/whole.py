@@ -15,13 +15,18 @@ import psycopg
 from psycopg import pq
 
 from holdfast.migrate import generating
-from holdfast.migrate.batch import Refused, send, with_values
+from holdfast.migrate.batch import Refused, Verbatim, literals, send, with_values
 from holdfast.migrate.files import Migration
 from holdfast.migrate.history import STATEMENTS, Direction, Mark, recording, removing
 from holdfast.migrate.run import Guard, Result, Run, limits, refused, refused_at_commit, statements_of
 from holdfast.migrate.splitting import SqlStatement
 
 _COMMIT = "COMMIT"
+_UNPREPARES = {"DEALLOCATE", "DISCARD"}
+_VARYING = {
+    name: Verbatim(f"${place}")
+    for place, name in enumerate(("system", "number", "name", "checksum"), start=1)
+}
 
 
 async def run_whole(
@@ -33,7 +38,8 @@ async def run_whole(
     """
     try:
         if run.ahead.guard is None:
-            run.ahead.begin = run.ahead.begin or _begin(run)
+            if not run.ahead.begin:
+                await _get_ready(run, migration)
             run.ahead.guard = _guard(run, await send(run.connection, run.ahead.begin))
         guard = run.ahead.guard
         if not guard.taken or guard.mark != mark:
@@ -52,8 +58,36 @@ async def _abandon(run: Run) -> None:
             await run.connection.rollback()
 
 
-def _begin(run: Run) -> Sequence[str]:
-    return "BEGIN", run.turn.taking(run.connection), STATEMENTS["mark"].text
+async def _get_ready(run: Run, migration: Migration) -> None:
+    """Prepare what every file needs, where the session is our own and not a pooler's."""
+    if not run.database.hears:
+        _do_without_preparing(run)
+        return
+    names = {name: f"holdfast_{name}_{run.turn.holder[-8:]}" for name in ("take", "mark", "record")}
+    record = with_values(run.connection, STATEMENTS["record"], {**recording(migration), **_VARYING})
+    await send(
+        run.connection,
+        [
+            f"PREPARE {names['take']} AS {run.turn.taking(run.connection)}",
+            f"PREPARE {names['mark']} AS {STATEMENTS['mark'].text}",
+            f"PREPARE {names['record']} (TEXT, BIGINT, TEXT, TEXT) AS {record}",
+        ],
+    )
+    run.ahead.begin = ("BEGIN", f"EXECUTE {names['take']}", f"EXECUTE {names['mark']}")
+    run.ahead.record = f"EXECUTE {names['record']} "
+
+
+def _do_without_preparing(run: Run) -> None:
+    run.ahead.begin = ("BEGIN", run.turn.taking(run.connection), STATEMENTS["mark"].text)
+    run.ahead.record = ""
+
+
+def _record(run: Run, migration: Migration) -> str:
+    """Return the command that writes a migration's row into the history."""
+    values = recording(migration)
+    if run.ahead.record:
+        return run.ahead.record + literals(run.connection, [values[name] for name in _VARYING])
+    return with_values(run.connection, STATEMENTS["record"], values)
 
 
 def _guard(run: Run, results: Sequence[pq.abc.PGresult]) -> Guard:
@@ -107,8 +141,11 @@ class _Messages:
 async def _apply(run: Run, migration: Migration, direction: Direction, mark: Mark, *, more: bool) -> Result:
     began = time.monotonic()
     messages = _Messages(run, migration)
+    statements = statements_of(migration, direction)
+    if any(not _UNPREPARES.isdisjoint(statement.words) for statement in statements):
+        _do_without_preparing(run)
     messages.add(limits(run.connection, run.budget(migration)))
-    for number, statement in enumerate(statements_of(migration, direction), start=1):
+    for number, statement in enumerate(statements, start=1):
         await messages.reach(f"before {number}")
         messages.add(statement.text, statement)
         await messages.reach(f"after {number}")
@@ -118,7 +155,7 @@ async def _apply(run: Run, migration: Migration, direction: Direction, mark: Mar
         await messages.send()
         await generating.generate(run.connection, [run.generating[migration.id.system]])
     if direction == "up":
-        row = messages.add(with_values(run.connection, STATEMENTS["record"], recording(migration)))
+        row = messages.add(_record(run, migration))
     else:
         messages.add(with_values(run.connection, STATEMENTS["remove"], removing(migration)))
         row = messages.add(STATEMENTS["mark"].text)
