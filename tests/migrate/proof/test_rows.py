@@ -443,7 +443,7 @@ async def test_rows_meet_what_later_files_ask(empty_conninfo: str) -> None:
     async with await psycopg.AsyncConnection.connect(empty_conninfo, autocommit=True) as connection:
         async with connection.transaction(force_rollback=True):
             await run(connection, f"{tables}; {LATER}")
-            later = await read_rules(connection)
+            later = [await read_rules(connection)]
         async with connection.transaction(force_rollback=True):
             await run(connection, tables)
             await seed(connection)
@@ -461,7 +461,7 @@ async def test_what_later_files_cut_off_is_seen_to_be_lost(scratch: Connection) 
     await run(scratch, "CREATE TABLE notes (text text)")
     async with scratch.transaction(force_rollback=True):
         await run(scratch, narrower)
-        later = await read_rules(scratch)
+        later = [await read_rules(scratch)]
     seeded = await seed(scratch, later=later)
     await run(scratch, narrower)
     assert [loss.what for loss in await losses(scratch, seeded)] == ["values changed"]

@@ -88,14 +88,14 @@ async def seed(
     given: Sequence[str] = (),
     before: Seeded | None = None,
     only: Collection[int] | None = None,
-    later: Tables | None = None,
+    later: Sequence[Tables] = (),
 ) -> Seeded:
     """Make rows in every table that has none, or that has a column in which no row has a value.
 
     ``given`` are rows of one's own, as SQL, that are made first; the tables that they fill are left
     alone. ``before`` is what the last seeding of the same database returned: what could not be done
     then is not tried again while the table is the same; ``only`` are the tables, by oid, that may have
-    changed since. ``later`` are the tables (``read_rules``) of a database with every file applied: rows
+    changed since. ``later`` are the tables (``read_rules``) of databases with later files applied: rows
     are made so that they meet their rules too, where that goes. All of it is one transaction. A table
     that takes no rows is not an error: see
     ``Seeded.not_seeded``. Raises ``psycopg.Error`` for what ``given`` does wrong.
@@ -109,7 +109,9 @@ async def seed(
         rows = {oid: earlier[oid].rows for oid in shapes.keys() & unchanged}
         rows |= await read_rows(connection, [shapes[oid] for oid in shapes.keys() - unchanged])
         own = await _give(connection, given, shapes, rows) if given else set()
-        ahead = known if later is None else foreseen(known, later)
+        ahead = known
+        for rules in later:
+            ahead = foreseen(ahead, rules)
         wanting = [
             known.tables[table.oid]
             for table in parents_first(ahead.tables)

@@ -37,6 +37,7 @@ from holdfast.system import Connection
 
 T = TypeVar("T")
 _STATEMENTS = Statements("holdfast.migrate.proof", "stage.sql")
+_TAKES_NAMES = {"RENAME", "DROP"}
 _CHILD_GONE_WITHIN = 15.0
 
 
@@ -64,7 +65,7 @@ class Stage:
         self._database: ProofDatabase | None = None
         self._seeded: Seeded | None = None
         self._touched: set[int] | None = None
-        self.later: Tables | None = None  # what the tables ask of rows once every file is applied
+        self.later: Sequence[Tables] = ()  # what later files ask of rows
 
     @classmethod
     @contextmanager
@@ -209,14 +210,26 @@ class Stage:
             other.forward([*migrations, *([with_file] if with_file else [])])
             return other.catalogue()
 
-    def rules_of_all(self) -> Tables | None:
-        """Return what the tables ask of rows once every file is applied; None where one cannot be."""
+    def rules_of_all(self) -> list[Tables]:
+        """Return what the tables ask of rows in the end, and before each file that takes names away.
+
+        Files that cannot be applied end it.
+        """
+        found: list[Tables] = []
         with Stage.open(self._runner, self._server, self.files) as other:
+            waiting: list[Migration] = []
             try:
-                other.forward(self.files.ordered)
+                for migration in self.files.ordered:
+                    if any(_TAKES_NAMES & set(statement.words) for statement in migration.up):
+                        other.forward(waiting)
+                        found.append(other.run(other._rules()))
+                        waiting = []
+                    waiting.append(migration)
+                other.forward(waiting)
+                found.append(other.run(other._rules()))
             except HoldfastError:
-                return None
-            return other.run(other._rules())
+                pass
+        return found
 
     def fingerprint(self) -> str:
         """Return what the catalogue comes to."""

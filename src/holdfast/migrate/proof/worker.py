@@ -89,7 +89,7 @@ class _Worker:
     _stage: Stage | None = None
     _stack: ExitStack = field(default_factory=ExitStack)
     _fingerprint: str = ""
-    _later: Tables | None = None
+    _later: Sequence[Tables] = ()
     _chains: dict[MigrationId, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
