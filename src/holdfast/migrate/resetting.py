@@ -35,7 +35,7 @@ def in_production() -> Conflict:
 async def would_drop(database: Database) -> list[str]:
     """Return what ``reset`` would drop, each as ``kind name``."""
     async with database.connection() as connection:
-        rows = await (await connection.execute(_STATEMENTS["everything"], {})).fetchall()
+        rows = await (await connection.execute(_STATEMENTS["dropped_by_reset"], {})).fetchall()
     return [f"{row['kind']} {row['name']}" for row in rows]
 
 
@@ -62,10 +62,10 @@ async def reset(database: Database, *, tell: Tell, dropped: Callable[[int], None
                     count += len(commands)
                     if dropped is not None:
                         dropped(count)
-        await connection.execute(_STATEMENTS["last"], prepare=False)
+        await connection.execute(_STATEMENTS["drop_own_schema"], prepare=False)
         return count
 
 
 async def _commands(connection: Connection, name: str) -> Sequence[str]:
-    cursor = await connection.execute(_STATEMENTS[name], {"batch": _BATCH})
+    cursor = await connection.execute(_STATEMENTS[f"drop_{name}"], {"batch": _BATCH})
     return [row["command"] for row in await cursor.fetchall()]

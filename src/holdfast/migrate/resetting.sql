@@ -1,4 +1,4 @@
--- name: everything
+-- name: dropped_by_reset
 -- What a reset drops, but for what goes with it; what belongs to an extension stays.
 SELECT CASE class.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'S' THEN 'sequence'
                           WHEN 'f' THEN 'foreign table' ELSE 'table' END AS kind,
@@ -42,13 +42,13 @@ WHERE space.nspname NOT LIKE 'pg\_%%' AND space.nspname NOT IN ('information_sch
   )
 ORDER BY 1, 2;
 
--- name: history
+-- name: drop_history
 -- The command that drops the history.
 SELECT 'DROP TABLE IF EXISTS holdfast.migration_steps, holdfast.migrations CASCADE' AS command
 FROM pg_catalog.pg_class
 WHERE oid = to_regclass('holdfast.migrations') AND %(batch)s::integer > 0;
 
--- name: relations
+-- name: drop_relations
 -- Commands that drop some relations, partitions before what they are part of.
 SELECT format(
            'DROP %%s IF EXISTS %%I.%%I CASCADE',
@@ -69,7 +69,7 @@ WHERE class.relkind IN ('r', 'p', 'f', 'v', 'm', 'S')
 ORDER BY class.relkind = 'S', class.relkind = 'p', class.oid DESC
 LIMIT %(batch)s::integer;
 
--- name: routines
+-- name: drop_routines
 -- Commands that drop some functions, procedures and aggregates.
 SELECT format('DROP ROUTINE IF EXISTS %%s CASCADE', routine.oid::regprocedure) AS command
 FROM pg_catalog.pg_proc AS routine
@@ -82,7 +82,7 @@ WHERE space.nspname NOT LIKE 'pg\_%%' AND space.nspname <> 'information_schema'
 ORDER BY routine.oid
 LIMIT %(batch)s::integer;
 
--- name: types
+-- name: drop_types
 -- Commands that drop some types that stand for themselves.
 SELECT format('DROP TYPE IF EXISTS %%I.%%I CASCADE', space.nspname, type.typname) AS command
 FROM pg_catalog.pg_type AS type
@@ -97,7 +97,7 @@ WHERE (type.typtype IN ('e', 'd', 'r') OR class.relkind = 'c')
 ORDER BY type.oid
 LIMIT %(batch)s::integer;
 
--- name: schemas
+-- name: drop_schemas
 -- Commands that drop some schemas, with what little is left in them.
 SELECT format('DROP SCHEMA IF EXISTS %%I CASCADE', space.nspname) AS command
 FROM pg_catalog.pg_namespace AS space
@@ -115,7 +115,7 @@ WHERE space.nspname NOT LIKE 'pg\_%%' AND space.nspname NOT IN ('information_sch
 ORDER BY space.oid
 LIMIT %(batch)s::integer;
 
--- name: last
+-- name: drop_own_schema
 -- Drops the platform's schema, unless somebody has begun a history again.
 -- cannot-prepare: a DO block
 DO $$
