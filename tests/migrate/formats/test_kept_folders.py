@@ -13,6 +13,7 @@ from holdfast.migrate.errors import MigrationFailed
 from holdfast.migrate.files import read_folder
 from holdfast.migrate.lint.linting import lint
 from holdfast.migrate.plan import Files, order
+from holdfast.migrate.proof.certificate import standings
 from holdfast.postgres.database import Database
 from holdfast.settings import Settings
 from holdfast.system import System
@@ -60,6 +61,14 @@ async def test_there_and_back_on_debians(debian_conninfo: str, settings: Setting
 def test_lint_finds_no_danger(name: str) -> None:
     found = lint(files_of(name).ordered)
     assert [str(each) for each in found if each.level != "advice"] == []
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_each_file_is_proven_as_it_stands(name: str) -> None:
+    files = files_of(name)
+    for major in (18, 16, 15):
+        found = standings(files, files.ordered, major, folders={"shop": KEPT / name})
+        assert {str(each.id): standing for each, standing in found if standing != "proven"} == {}
 
 
 async def test_a_failing_way_back_is_named_with_its_own_file(
