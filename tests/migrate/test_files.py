@@ -71,6 +71,8 @@ GOOD = "-- UP\nSELECT 1;\n-- DOWN\nSELECT 2;\n"
         ("-- UP\nSELECT 1;\nCOMMIT;\n-- DOWN\nSELECT 2;\n", 3, "COMMIT would end or begin"),
         ("-- UP\nSELECT 1;\n-- DOWN\nSTART TRANSACTION;\n", 4, "START would end or begin"),
         ("-- UP\n\\i other.sql\n-- DOWN\nSELECT 2;\n", 2, "a command of psql is not SQL"),
+        ("-- UP\nCOPY t FROM STDIN (FORMAT csv);\n-- DOWN\nSELECT 2;\n", 2, "COPY FROM STDIN has no input"),
+        ("-- UP\nCOPY t TO STDOUT;\n-- DOWN\nSELECT 2;\n", 2, "COPY TO STDOUT has no output"),
         ("-- UP\nCOPY t FROM STDIN;\n-- DOWN\nSELECT 2;\n", 2, "COPY FROM STDIN has no input"),
         ("-- UP\nSELECT 1,\n 'a;\n-- DOWN\nSELECT 2;\n", 3, "the string that begins here is never closed"),
         (

@@ -132,3 +132,15 @@ def test_a_reset_drops_everything_but_not_in_production(shop: Shop) -> None:
     left = shop._holdfast.run("migrate", "reset", "--dry-run", DATABASE_URL=shop._conninfo).stdout
     assert left == "The database is empty.\n"
     assert shop.run("up").returncode == 0
+
+
+def test_what_is_not_proven_is_refused_where_a_proof_is_required(shop: Shop) -> None:
+    for arguments, environment in (
+        (["up", "--require-proof"], {}),
+        (["up"], {"HOLDFAST_MIGRATE_REQUIRE_PROOF": "true"}),
+    ):
+        refused = shop.run(*arguments, **environment)
+        assert refused.returncode == 1
+        assert "shop/0001" in refused.stderr
+        assert "holdfast migrate prove" in refused.stderr
+    assert shop.states() == "pending pending pending"

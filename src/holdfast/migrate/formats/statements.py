@@ -73,8 +73,10 @@ def _objections(statement: SqlStatement, *, transactional: bool) -> Iterator[tup
             f"{first} would end or begin the transaction that the history is kept in",
             "Leave it out: a file is one transaction, or with '-- no-transaction' one a statement.",
         )
-    elif first == "COPY" and words[-1:] == ("STDIN",):
+    elif first == "COPY" and "STDIN" in words:
         yield "COPY FROM STDIN has no input here", "Write INSERT statements."
+    elif first == "COPY" and "STDOUT" in words:
+        yield "COPY TO STDOUT has no output here", "Leave it out, or write to a table."
     elif not first and statement.text.startswith("\\"):
         yield "a command of psql is not SQL", "Leave it out, or write what it does in SQL."
     elif (
