@@ -122,3 +122,29 @@ async def test_killed_while_it_builds_an_index_it_is_built_again(
         {"x": 1},
         {"x": 2},
     ]
+
+
+@pytest.mark.parametrize("applied", [1, 7, 23])
+async def test_killed_between_files_what_is_there_is_what_the_history_says(
+    empty_conninfo: str, empty_database: Database, applied: int
+) -> None:
+    contents = {f"a/{number:04}_x": table(f"public.t{number}") for number in range(1, 201)}
+    process = await start(empty_conninfo, contents)
+    await until(empty_database, "SELECT 1 WHERE to_regclass('holdfast.migrations') IS NOT NULL")
+    for _ in range(2000):
+        rows = await empty_database.fetch(sql.SQL("SELECT FROM holdfast.migrations"))
+        if len(rows) >= applied:
+            break
+        await asyncio.sleep(0.002)
+    process.kill()
+    await process.wait()
+    found = await empty_database.fetch(
+        sql.SQL(
+            "SELECT (SELECT count(*) FROM holdfast.migrations) AS rows,"
+            " (SELECT count(*) FROM pg_tables WHERE schemaname = 'public') AS tables"
+        )
+    )
+    assert found[0]["rows"] == found[0]["tables"] >= applied
+    await asyncio.wait_for(migrate_up(empty_database, files=migration_files(contents)), 30)
+    states = {entry.state for entry in await status(empty_database, files=migration_files(contents))}
+    assert states == {"applied"}
