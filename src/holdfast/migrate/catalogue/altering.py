@@ -56,8 +56,11 @@ def drop(item: Item, found: Catalogue) -> list[str]:
         "type": "DOMAIN" if item.definition.get("form") == "domain" else "TYPE",
         "foreign-data wrapper": "FOREIGN DATA WRAPPER",
     }
+    name = item.name
+    if item.kind == "aggregate":
+        name = f"{name[: name.rindex('(')]}({item.definition['arguments'] or '*'})"
     loss = _LOSS if item.kind == "table" else ""
-    return [f"{loss}DROP {words.get(item.kind, item.kind.upper())} {item.name};"]
+    return [f"{loss}DROP {words.get(item.kind, item.kind.upper())} {name};"]
 
 
 def alter(
