@@ -14,6 +14,7 @@ from holdfast.migrate.history import Direction
 from holdfast.migrate.proof.certificate import Failure
 from holdfast.migrate.proof.kills import Moment, moments
 from holdfast.migrate.proof.stage import Stage
+from holdfast.migrate.proof.untouched import Mark
 
 _SHOWN_DIFFERENCES = 5
 
@@ -41,6 +42,7 @@ class _Proof:
     migration: Migration
     seed: str
     before: str
+    mark: Mark
     found: Found
     kills: int = 0
 
@@ -51,8 +53,8 @@ def prove_file(stage: Stage, migration: Migration, *, before: str, seed: str) ->
     ``before`` is the catalogue's fingerprint as it stands; ``seed`` makes the random choices repeatable.
     With failures in the result, the stage may be in any state.
     """
-    proof = _Proof(stage, migration, seed, before, Found())
     began = time.monotonic()
+    proof = _Proof(stage, migration, seed, before, stage.mark(), Found())
     try:
         if migration.transactional:
             _prove_transaction(proof)
@@ -174,7 +176,7 @@ def _kill_clones(proof: _Proof) -> None:
 
 
 def _check_before(proof: _Proof, what: str) -> None:
-    if proof.stage.fingerprint() != proof.before:
+    if not proof.stage.is_untouched(proof.mark) and proof.stage.fingerprint() != proof.before:
         raise Disproved(
             Failure(
                 f"After {what} the catalogue is not as it was before: "

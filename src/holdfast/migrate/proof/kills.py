@@ -43,7 +43,8 @@ class Moment:
 def moments(migration: Migration, direction: Direction, seed: str) -> list[Moment]:
     """Return the moments at which a run of this file is to be killed; ``seed`` makes the choice repeatable.
 
-    A file that is one transaction: a random moment, and just before its commit. A file without one:
+    A file that is one transaction: a random moment, and just before its commit; on its way back one of
+    the two. A file without one:
     before its first statement, within each, between any two, and before its row says that it is through.
     """
     chance = random.Random(f"{migration.checksum} {direction} {seed}")  # noqa: S311  guards nothing
@@ -52,7 +53,8 @@ def moments(migration: Migration, direction: Direction, seed: str) -> list[Momen
         place = chance.choice(
             [f"{side} {number}" for number in range(1, count + 1) for side in ("before", "after")]
         )
-        return [Moment(place, chance.uniform(0, _LONGEST_DELAY)), Moment("before commit")]
+        found = [Moment(place, chance.uniform(0, _LONGEST_DELAY)), Moment("before commit")]
+        return found if direction == "up" else [chance.choice(found)]
     found = [Moment("before 1")]
     for number in range(1, count + 1):
         found.append(Moment(f"before {number}", chance.uniform(0, _LONGEST_DELAY)))

@@ -30,6 +30,7 @@ from holdfast.migrate.proof.rows import Loss, Seeded, losses, read_rules, seed, 
 from holdfast.migrate.proof.rows_catalogue import Tables
 from holdfast.migrate.proof.session import ProofDatabase
 from holdfast.migrate.proof.touched import TouchedTables
+from holdfast.migrate.proof.untouched import Mark, is_untouched, mark
 from holdfast.migrate.settings import LOCK_TIMEOUT
 from holdfast.postgres.statements import Statements
 from holdfast.postgres.throwaway.databases import throwaway_database
@@ -210,6 +211,18 @@ class Stage:
             other.forward([*migrations, *([with_file] if with_file else [])])
             return other.catalogue()
 
+    def mark(self) -> Mark:
+        """Return a mark, for ``is_untouched``."""
+        return self.run(self._mark())
+
+    def is_untouched(self, since: Mark) -> bool:
+        """Tell whether the catalogue is row for row as at the mark; False does not say that it differs."""
+        return self.run(self._is_untouched(since))
+
+    def tidy(self) -> None:
+        """Clear the catalogue of what killed and undone files left in it, which slows down looking at it."""
+        self.run(self._tidy())
+
     def rules_of_all(self) -> list[Tables]:
         """Return what the tables ask of rows in the end, and before each file that takes names away.
 
@@ -266,6 +279,18 @@ class Stage:
     async def _rules(self) -> Tables:
         async with self.database.connection() as connection:
             return await read_rules(connection)
+
+    async def _mark(self) -> Mark:
+        async with self.database.connection() as connection:
+            return await mark(connection)
+
+    async def _is_untouched(self, since: Mark) -> bool:
+        async with self.database.connection() as connection:
+            return await is_untouched(connection, since)
+
+    async def _tidy(self) -> None:
+        async with self.database.connection() as connection:
+            await connection.execute(_STATEMENTS["tidy"], prepare=False)
 
     async def _in_history(self) -> set[MigrationId]:
         async with self.database.connection() as connection:

@@ -19,3 +19,9 @@ LIMIT 1;
 -- Lets the time pass after which a killed process's lease ends by itself.
 UPDATE holdfast.migration_lock SET lease_until = clock_timestamp() - interval '1 second'
 WHERE lease_until IS NOT NULL;
+
+-- name: tidy
+-- Removes dead rows of the catalogue and counts the living ones.
+-- cannot-prepare: VACUUM
+VACUUM (ANALYZE) pg_class, pg_attribute, pg_attrdef, pg_constraint, pg_depend, pg_shdepend, pg_description,
+    pg_index, pg_type, pg_trigger, pg_sequence, pg_proc, pg_inherits, pg_statistic;

@@ -67,6 +67,7 @@ def work(files: Files, major: int, pipe: Pipe) -> None:
             try:
                 pipe.send(Ready())
                 while (task := pipe.recv()) is not None:
+                    worker.tidy(task.indexes[0])
                     for index in task.indexes:
                         pipe.send(Proved(index, worker.prove(index)))
                     pipe.send(Ready())
@@ -97,6 +98,10 @@ class _Worker:
 
     def close(self) -> None:
         self._stack.close()
+
+    def tidy(self, index: int) -> None:
+        """Make ready for some files from a place on."""
+        self._reach(index).tidy()
 
     def prove(self, index: int) -> Proof:
         migration = self.files.ordered[index]
