@@ -8,6 +8,7 @@ import pytest
 
 from holdfast.errors import WrongUse
 from holdfast.migrate.errors import MalformedMigration, MigrationsDisagree
+from holdfast.migrate.header import MigrationId
 from holdfast.migrate.history import Applied
 from holdfast.migrate.plan import Files, check, compare, declared_files
 from tests.fixtures.migrations import migration_files, table
@@ -126,3 +127,11 @@ def test_every_declared_file_is_understood() -> None:
         assert [migration.id.number for migration in files.of(name)] == list(
             range(1, len(files.of(name)) + 1)
         )
+
+
+def test_a_file_may_need_a_system_of_thousands_of_files() -> None:
+    many = {f"b/{number:04}_x": table(f"public.t{number}") for number in range(1, 3001)}
+    files = migration_files({"a/0001_x": "-- depends: b/2999\n" + table("public.a"), **many})
+    places = [migration.id for migration in files.ordered]
+    assert places.index(MigrationId("a", 1)) == 2999
+    assert len(files.up_to(MigrationId("a", 1))) == 3000

@@ -7,6 +7,7 @@ each other's numbers.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -103,6 +104,7 @@ def order(
     whether they are applied (see ``check_outside``). Raises ``MalformedMigration`` where a needed one
     does not exist or the needs form a circle.
     """
+    found = {name: sorted(migrations, key=_number) for name, migrations in found.items()}
     known = {migration.id: migration for migrations in found.values() for migration in migrations}
     done: dict[MigrationId, Migration] = {}
 
@@ -126,6 +128,10 @@ def order(
     return Files(systems, tuple(done.values()))
 
 
+def _number(migration: Migration) -> int:
+    return migration.id.number
+
+
 def _needed(
     migration: Migration,
     systems: Mapping[str, System],
@@ -135,7 +141,8 @@ def _needed(
     outside: bool,
 ) -> list[Migration]:
     own = found[migration.id.system]
-    index = own.index(migration)
+    # By number: comparing whole files with each other would take longer than reading them.
+    index = bisect_left(own, migration.id.number, key=_number)
     needed = [own[index - 1]] if index else []
     if not index:
         for name in systems[migration.id.system].depends:
@@ -148,7 +155,9 @@ def _needed(
                 f"{migration.file} depends on {wanted}, which does not exist.",
                 hint="Correct the number, or install the system.",
             )
-        needed.append(known[wanted])
+        # All before it too, in order: from the last one alone the way back would be as deep as they are many.
+        others = found[wanted.system]
+        needed += others[: bisect_left(others, wanted.number, key=_number) + 1]
     return needed
 
 
