@@ -159,6 +159,21 @@ def test_neighbours_are_swapped_and_one_that_needs_the_other_is_found(proofs: di
     assert list(proofs["left/0001"].swapped) == ["parts/0002"]
 
 
+def test_rows_of_one_s_own_are_made_where_none_can_be_guessed(tmp_path: Path) -> None:
+    refusing = """-- UP
+CREATE TABLE public.sums (a INT NOT NULL, b INT NOT NULL, CHECK (md5(a::text) = md5((b * 7919)::text)));
+-- DOWN
+DROP TABLE public.sums;
+"""
+    gone = "-- UP\nDELETE FROM public.sums;\n-- DOWN\nSELECT 1;\n"
+    files = migration_files({"a/0001_sums": refusing, "a/0002_gone": gone})
+    (tmp_path / "a" / "rows").mkdir(parents=True)
+    (tmp_path / "a" / "rows" / "0001.sql").write_text("INSERT INTO public.sums VALUES (7919, 1), (15838, 2)")
+    proofs = _prove(files, tmp_path, majors_at_hand()[0], workers=1)
+    assert proofs["a/0001"].found["not_seeded"] == {}
+    assert "2 rows of public.sums are gone" in _failure(proofs["a/0002"])
+
+
 def test_only_what_has_changed_is_proven_again(tmp_path: Path) -> None:
     contents = {"a/0001_t": table("public.a"), "a/0002_u": table("public.b"), "b/0001_t": table("public.c")}
     major = majors_at_hand()[-1]

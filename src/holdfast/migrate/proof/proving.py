@@ -121,7 +121,7 @@ class Proving:
         number = min(self.workers or min(os.cpu_count() or 1, 4), len(indexes))
         size = max(1, min(_LARGEST_TASK, math.ceil(len(indexes) / (number * _TASKS_A_WORKER))))
         tasks = deque(Task(tuple(indexes[first : first + size])) for first in range(0, len(indexes), size))
-        with _processes(number, self.files, major) as pipes:
+        with _processes(number, self.files, major, self._given()) as pipes:
             busy = list(pipes)
             while busy:
                 for pipe in wait(busy):
@@ -136,6 +136,16 @@ class Proving:
                     else:
                         pipe.send(None)
                         busy.remove(pipe)
+
+    def _given(self) -> dict[MigrationId, str]:
+        """Return the rows of one's own that stand beside files: ``rows/NNNN.sql``."""
+        found = {}
+        for migration in self.files.ordered:
+            folder = self._places.get(migration.id.system)
+            place = folder / "rows" / f"{migration.id.number:04}.sql" if folder else None
+            if place is not None and place.is_file():
+                found[migration.id] = place.read_text(encoding="utf-8")
+        return found
 
     def _enter(self, migration: Migration, major: int, proof: Proof) -> None:
         system, chain = migration.id.system, self._chains[migration.id]
@@ -174,7 +184,9 @@ def _received(pipe: Pipe) -> Message:
 
 
 @contextmanager
-def _processes(number: int, files: Files, major: int) -> Iterator[list[Pipe]]:
+def _processes(
+    number: int, files: Files, major: int, given: Mapping[MigrationId, str]
+) -> Iterator[list[Pipe]]:
     """Run workers while the block runs; they end with it, and with this process."""
     context = multiprocessing.get_context("spawn")
     started: list[SpawnProcess] = []
@@ -182,7 +194,7 @@ def _processes(number: int, files: Files, major: int) -> Iterator[list[Pipe]]:
     try:
         for _ in range(number):
             ours, theirs = context.Pipe()
-            process = context.Process(target=work, args=(files, major, theirs), daemon=True)
+            process = context.Process(target=work, args=(files, major, given, theirs), daemon=True)
             process.start()
             theirs.close()
             started.append(process)

@@ -44,6 +44,8 @@ class ProofDatabase(Database):
         """Give out the session for migrations."""
         if self._direct_session is None or self._direct_session.closed:
             self._direct_session = await self._stack.enter_async_context(super().direct())
+            # psycopg deallocates all statements of a session, the engine's too, when it lets its own go.
+            self._direct_session.prepare_threshold = None
         yield self._direct_session
 
     @asynccontextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -66,6 +66,8 @@ class Stage:
         self._database: ProofDatabase | None = None
         self._seeded: Seeded | None = None
         self._touched: set[int] | None = None
+        self.given: Mapping[MigrationId, str] = {}  # rows of one's own, as SQL, by the file that they follow
+        self._had: set[MigrationId] = set()
         self.later: Sequence[Tables] = ()  # what later files ask of rows
 
     @classmethod
@@ -176,7 +178,9 @@ class Stage:
         of a partitioned table without partitions get one.
         """
         earlier = self._seeded.partitions if self._seeded else ()
-        self._seeded = self.run(self._seed())
+        given = [self.given[each.id] for each in self.applied if each.id in self.given.keys() - self._had]
+        self._seeded = self.run(self._seed(given))
+        self._had |= {each.id for each in self.applied}
         self._touched = set()
         return len(self._seeded.partitions) > len(earlier)
 
@@ -296,9 +300,11 @@ class Stage:
         async with self.database.connection() as connection:
             return {row.id for row in await read_history(connection)}
 
-    async def _seed(self) -> Seeded:
+    async def _seed(self, given: Sequence[str]) -> Seeded:
         async with self.database.connection() as connection:
-            return await seed(connection, before=self._seeded, only=self._touched, later=self.later)
+            return await seed(
+                connection, given=given, before=self._seeded, only=self._touched, later=self.later
+            )
 
     async def _withdraw(self, seeded: Seeded) -> None:
         async with self.database.connection() as connection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -56,14 +56,17 @@ class Ready:
 Message = Proved | Failed | Ready
 
 
-def work(files: Files, major: int, pipe: Pipe) -> None:
-    """Be the process: prove what the pipe asks for, until it says None or is closed."""
+def work(files: Files, major: int, given: Mapping[MigrationId, str], pipe: Pipe) -> None:
+    """Be the process: prove what the pipe asks for, until it says None or is closed.
+
+    ``given`` are rows of one's own, as SQL, by the file that they follow.
+    """
     try:
         with throwaway_server(major) as server, asyncio.Runner() as runner:
             gc.freeze()  # what stands now is not looked at again, neither here nor in forked children
             with psycopg.connect(server) as connection:
                 version = str(connection.info.parameter_status("server_version")).split()[0]
-            worker = _Worker(files, major, server, version, runner)
+            worker = _Worker(files, major, server, version, runner, given)
             try:
                 pipe.send(Ready())
                 while (task := pipe.recv()) is not None:
@@ -86,6 +89,7 @@ class _Worker:
     server: str
     version: str
     runner: asyncio.Runner
+    given: Mapping[MigrationId, str] = field(default_factory=dict)
     broken: set[MigrationId] = field(default_factory=set)
     _stage: Stage | None = None
     _stack: ExitStack = field(default_factory=ExitStack)
@@ -131,6 +135,7 @@ class _Worker:
         stage = self._stage
         if stage is None:
             stage = self._stage = self._stack.enter_context(Stage.open(self.runner, self.server, self.files))
+            stage.given = self.given
             stage.later = self._later = self._later or stage.rules_of_all()
         applied = {each.id for each in stage.applied}
         missing = [
