@@ -36,7 +36,7 @@ class Mark:
 async def mark(connection: Connection) -> Mark:
     """Return a mark of the catalogue as it stands."""
     async with connection.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(_STATEMENTS["relations"])
+        await cursor.execute(_STATEMENTS["hash_of_relations"])
         found = await cursor.fetchone()
         assert found is not None  # noqa: S101  it has no condition
         await cursor.execute(await _counting(cursor, found["next"]))
@@ -48,7 +48,7 @@ async def mark(connection: Connection) -> Mark:
 async def is_untouched(connection: Connection, since: Mark) -> bool:
     """Tell whether every row of the catalogue is the one that was there at the mark."""
     async with connection.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(_STATEMENTS["relations"])
+        await cursor.execute(_STATEMENTS["hash_of_relations"])
         found = await cursor.fetchone()
         if found is None or found["relations"] != since.relations:
             return False

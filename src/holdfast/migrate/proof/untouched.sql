@@ -1,4 +1,4 @@
--- name: relations
+-- name: hash_of_relations
 -- The number that the next writing transaction gets, and a hash of what pg_class says but for its hints.
 SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next,
        (SELECT sum(hashtextextended(
