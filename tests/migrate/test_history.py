@@ -136,3 +136,22 @@ async def test_what_is_generated_commits_with_the_file_that_calls_for_it(
     assert len(same) == 2
     await migrate_down(empty_database, "a", files=files)
     assert len(await empty_database.fetch(sql.SQL("SELECT FROM public.made"))) == 3
+
+
+async def test_what_a_generator_runs_leaves_the_engines_statements_prepared(
+    empty_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """psycopg prepares what is run often, and with a DROP lets go of everything that is prepared."""
+
+    class Generator:
+        async def generate(self, connection: Connection, systems: list[System], /) -> None:
+            for _ in range(8):
+                await connection.execute("SELECT %(system)s::text", {"system": systems[0].name})
+            await connection.execute("CREATE TABLE public.passing ()")
+            await connection.execute("DROP TABLE public.passing")
+
+    monkeypatch.setattr(generating, "declared_generators", lambda: (Generator(),))
+    monkeypatch.setattr("holdfast.migrate.driving.declared_generators", lambda: (Generator(),))
+    contents = {f"a/{number:04}_t": table(f"t{number}") for number in range(1, 5)}
+    done = await migrate_up(empty_database, files=migration_files(contents, package="installed"))
+    assert len(done) == 4

@@ -69,6 +69,8 @@ async def work_through(
     settings = database.settings
     patience = settings.get(PATIENCE)
     async with database.direct() as connection:
+        # psycopg deallocates all statements of a session, the engine's too, when it lets its own go.
+        connection.prepare_threshold = None
         if make_history:
             await history.ensure_history(connection, patience=patience)
         turn = Turn(patience, tell)

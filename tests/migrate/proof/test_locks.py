@@ -10,8 +10,8 @@ import pytest_asyncio
 
 from holdfast.migrate.engine import Done, migrate_up
 from holdfast.migrate.errors import MigrationFailed
-from holdfast.migrate.proof.locks import Lock, LocksTaken, measure
-from holdfast.migrate.proof.rows import losses, seed
+from holdfast.migrate.proof.locks.measuring import Lock, LocksTaken, measure
+from holdfast.migrate.proof.rows.seeding import losses, seed
 from holdfast.migrate.proof.session import ProofDatabase
 from tests.fixtures.migrations import migration_files
 

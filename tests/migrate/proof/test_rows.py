@@ -9,11 +9,11 @@ import pytest
 import pytest_asyncio
 
 from holdfast.migrate.catalogue.reading import fingerprint
-from holdfast.migrate.proof.rows import Seeded, losses, read_rules, seed, withdraw
-from holdfast.migrate.proof.rows_catalogue import read_tables
-from holdfast.migrate.proof.rows_kept import whole_names
-from holdfast.migrate.proof.rows_patterns import matching
-from holdfast.migrate.proof.rows_values import values_of
+from holdfast.migrate.proof.rows.catalogue import read_tables
+from holdfast.migrate.proof.rows.kept import whole_names
+from holdfast.migrate.proof.rows.patterns import matching
+from holdfast.migrate.proof.rows.seeding import Seeded, losses, read_rules, seed, withdraw
+from holdfast.migrate.proof.rows.values import values_of
 from holdfast.system import Connection
 from tests.fixtures.servers import temporary_database
 

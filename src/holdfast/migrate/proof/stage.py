@@ -25,9 +25,9 @@ from holdfast.migrate.header import MigrationId
 from holdfast.migrate.history import Direction, read_history
 from holdfast.migrate.plan import Files
 from holdfast.migrate.proof.kills import CHILD, Ending, Moment, run_and_die
-from holdfast.migrate.proof.locks import At, LocksTaken, measure
-from holdfast.migrate.proof.rows import Loss, Seeded, losses, read_rules, seed, withdraw
-from holdfast.migrate.proof.rows_catalogue import Tables
+from holdfast.migrate.proof.locks.measuring import At, LocksTaken, measure
+from holdfast.migrate.proof.rows.catalogue import Tables
+from holdfast.migrate.proof.rows.seeding import Loss, Seeded, losses, read_rules, seed, withdraw
 from holdfast.migrate.proof.session import ProofDatabase
 from holdfast.migrate.proof.touched import TouchedTables
 from holdfast.migrate.proof.untouched import Mark, is_untouched, mark

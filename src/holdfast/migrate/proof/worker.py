@@ -20,7 +20,7 @@ from holdfast.migrate.plan import Files
 from holdfast.migrate.proof.certificate import Failure, Proof, chains
 from holdfast.migrate.proof.filewise import Found, prove_file
 from holdfast.migrate.proof.neighbours import neighbour, swap
-from holdfast.migrate.proof.rows_catalogue import Tables
+from holdfast.migrate.proof.rows.catalogue import Tables
 from holdfast.migrate.proof.stage import Stage
 from holdfast.postgres.throwaway.servers import throwaway_server
 

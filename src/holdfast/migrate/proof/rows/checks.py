@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 import orjson
 from psycopg import sql
 
-from holdfast.migrate.proof.rows_catalogue import Type
-from holdfast.migrate.proof.rows_patterns import like, matching
-from holdfast.migrate.proof.rows_values import cast, literal
+from holdfast.migrate.proof.rows.catalogue import Type
+from holdfast.migrate.proof.rows.patterns import like, matching
+from holdfast.migrate.proof.rows.values import cast, literal
 
 _STRING = re.compile(
     r"(?P<before>!?~~?\*?\s*(?:\(?similar_to_escape\()?\s*|->>?\s*|\?\s*)?E?'(?P<text>(?:[^']|'')*)'"

@@ -15,12 +15,12 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import tuple_row
 
-from holdfast.migrate.proof.rows_catalogue import rows_of
-from holdfast.migrate.proof.rows_kept import Row, Rows, Shape, ShapeColumn, read_rows, whole_names
+from holdfast.migrate.proof.rows.catalogue import rows_of
+from holdfast.migrate.proof.rows.kept import Row, Rows, Shape, ShapeColumn, read_rows, whole_names
 from holdfast.system import Connection
 
 if TYPE_CHECKING:
-    from holdfast.migrate.proof.rows import Seeded, SeededTable
+    from holdfast.migrate.proof.rows.seeding import Seeded, SeededTable
 
 What = Literal["table gone", "column gone", "rows gone", "values changed"]
 _TIMES = ("timestamp with time zone", "timestamp without time zone", "date")

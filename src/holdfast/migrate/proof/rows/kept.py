@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from psycopg import sql
 from psycopg.rows import tuple_row
 
-from holdfast.migrate.proof.rows_catalogue import STATEMENTS, Table, rows_of
+from holdfast.migrate.proof.rows.catalogue import STATEMENTS, Table, rows_of
 from holdfast.system import Connection
 
 MOST_ROWS = 1000

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from holdfast.migrate.proof.rows_catalogue import Column, ForeignKey, Table, Tables, base_of
+from holdfast.migrate.proof.rows.catalogue import Column, ForeignKey, Table, Tables, base_of
 
 
 def foreseen(known: Tables, later: Tables) -> Tables:

@@ -17,7 +17,7 @@ from holdfast.migrate.files import Migration
 from holdfast.postgres.statements import Statements
 from holdfast.system import Connection
 
-STATEMENTS = Statements("holdfast.migrate.proof", "locks.sql")
+STATEMENTS = Statements("holdfast.migrate.proof.locks", "locks.sql")
 _MOST_TABLES = 8
 _PAUSE = 0.0005
 _NAME = re.compile(r'[\w$]+|"(?:[^"]|"")+"')

@@ -15,7 +15,7 @@ import orjson
 import psycopg
 from psycopg import sql
 
-from holdfast.migrate.proof.rows_catalogue import (
+from holdfast.migrate.proof.rows.catalogue import (
     STATEMENTS,
     Table,
     Tables,
@@ -23,11 +23,11 @@ from holdfast.migrate.proof.rows_catalogue import (
     read_tables,
     rows_of,
 )
-from holdfast.migrate.proof.rows_foresight import foreseen
-from holdfast.migrate.proof.rows_kept import Rows, Shape, read_rows, whole_names
-from holdfast.migrate.proof.rows_losses import Loss, losses
-from holdfast.migrate.proof.rows_partitions import has_leaf, leaf_rule, new_partition
-from holdfast.migrate.proof.rows_statement import Choice, Writer
+from holdfast.migrate.proof.rows.foresight import foreseen
+from holdfast.migrate.proof.rows.kept import Rows, Shape, read_rows, whole_names
+from holdfast.migrate.proof.rows.losses import Loss, losses
+from holdfast.migrate.proof.rows.partitions import has_leaf, leaf_rule, new_partition
+from holdfast.migrate.proof.rows.statement import Choice, Writer
 from holdfast.system import Connection
 
 __all__ = ["Loss", "Seeded", "SeededTable", "losses", "read_rules", "seed", "withdraw"]

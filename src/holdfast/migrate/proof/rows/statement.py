@@ -14,9 +14,9 @@ from typing import Literal
 
 from psycopg import sql
 
-from holdfast.migrate.proof.rows_catalogue import Check, Column, ForeignKey, Table, Tables, Type, base_of
-from holdfast.migrate.proof.rows_checks import Hints
-from holdfast.migrate.proof.rows_values import cast, values_for
+from holdfast.migrate.proof.rows.catalogue import Check, Column, ForeignKey, Table, Tables, Type, base_of
+from holdfast.migrate.proof.rows.checks import Hints
+from holdfast.migrate.proof.rows.values import cast, values_for
 
 _MOST_COMBINATIONS = 20_000
 _MOST_PARENTS = 20

@@ -13,7 +13,7 @@ from psycopg.rows import dict_row
 from holdfast.postgres.statements import Statements
 from holdfast.system import Connection
 
-STATEMENTS = Statements("holdfast.migrate.proof", "rows.sql")
+STATEMENTS = Statements("holdfast.migrate.proof.rows", "rows.sql")
 
 
 @dataclass(frozen=True, slots=True)

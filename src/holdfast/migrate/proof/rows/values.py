@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from psycopg import sql
 
-from holdfast.migrate.proof.rows_catalogue import Column, Type, base_of
+from holdfast.migrate.proof.rows.catalogue import Column, Type, base_of
 
 _LONG_TEXT = "Ünïcode “text” of 'some' \\ length, " * 8
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from psycopg import sql
 
-from holdfast.migrate.proof.rows_catalogue import Check, Column, Part, Table, Tables, base_of
-from holdfast.migrate.proof.rows_values import literal, values_of
+from holdfast.migrate.proof.rows.catalogue import Check, Column, Part, Table, Tables, base_of
+from holdfast.migrate.proof.rows.values import literal, values_of
 
 PREFIX = "holdfast_seed_"
 _FAR: dict[str, tuple[str, str]] = {

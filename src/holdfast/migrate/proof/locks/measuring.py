@@ -17,7 +17,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from holdfast.migrate.files import Migration
-from holdfast.migrate.proof.locks_traffic import STATEMENTS, Relation, Traffic, named_in
+from holdfast.migrate.proof.locks.traffic import STATEMENTS, Relation, Traffic, named_in
 from holdfast.system import Connection
 
 T = TypeVar("T")

@@ -1,0 +1,1 @@
+"""The locks that a migration really takes, and how long they keep others out."""

@@ -1,0 +1,1 @@
+"""Rows in every table of a database, and what became of them."""
