@@ -37,6 +37,9 @@ CASES = {
     "deletes/0002_rows": "-- UP\nDELETE FROM public.deletes;\n-- DOWN\nSELECT 1;\n",
     "declares/0001_t": _ROWS.format("declares"),
     "declares/0002_note": "-- data-loss: the notes\n" + _DROP_NOTE.format("declares"),
+    "middle/0001_t": "-- UP\nCREATE TABLE public.middle (id BIGINT, note TEXT NOT NULL, last TEXT);\n"
+    "-- DOWN\nDROP TABLE public.middle;\n",
+    "middle/0002_note": "-- data-loss: the notes\n" + _DROP_NOTE.format("middle"),
     "oneway/0001_t": "-- irreversible: it begins here\n-- UP\nCREATE TABLE public.oneway (id BIGINT);\n",
     "steps/0001_t": _ROWS.format("steps"),
     "steps/0002_index": "-- no-transaction\n-- UP\n"
@@ -134,6 +137,11 @@ def test_rows_that_are_lost_without_a_word_fail_the_file(
 
 def test_a_loss_that_is_declared_is_written_down(proofs: dict[str, Proof]) -> None:
     assert any("note" in loss for loss in proofs["declares/0002"].found["lost"]["up"])
+
+
+def test_a_column_given_back_may_come_last_and_that_is_written_down(proofs: dict[str, Proof]) -> None:
+    assert proofs["middle/0002"].failures == ()
+    assert proofs["middle/0002"].found["column_order"] == ["public.middle"]
 
 
 def test_a_lock_that_is_held_for_longer_than_its_budget_is_found(proofs: dict[str, Proof]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 
 from holdfast.errors import HoldfastError
+from holdfast.migrate.catalogue.comparing import Difference
 from holdfast.migrate.files import Migration
 from holdfast.migrate.history import Direction
 from holdfast.migrate.proof.certificate import Failure
@@ -176,14 +177,19 @@ def _kill_clones(proof: _Proof) -> None:
 
 
 def _check_before(proof: _Proof, what: str) -> None:
-    if not proof.stage.is_untouched(proof.mark) and proof.stage.fingerprint() != proof.before:
-        raise Disproved(
-            Failure(
-                f"After {what} the catalogue is not as it was before: "
-                f"{_differences(proof, applied=False, stage=proof.stage)}.",
-                "Let -- DOWN undo all that -- UP does; or write '-- irreversible: reason' in its place.",
-            )
+    if proof.stage.is_untouched(proof.mark) or proof.stage.fingerprint() == proof.before:
+        return
+    differences = _differences(proof, applied=False, stage=proof.stage)
+    if differences and all(each.only_order for each in differences):
+        # A column that is given back comes last in its table: PostgreSQL has no other place for it.
+        proof.found.values["column_order"] = [each.name for each in differences]
+        return
+    raise Disproved(
+        Failure(
+            f"After {what} the catalogue is not as it was before: {_in_words(differences)}.",
+            "Let -- DOWN undo all that -- UP does; or write '-- irreversible: reason' in its place.",
         )
+    )
 
 
 def _check_after(proof: _Proof, found: str, what: str, *, stage: Stage | None = None) -> None:
@@ -191,16 +197,20 @@ def _check_after(proof: _Proof, found: str, what: str, *, stage: Stage | None = 
         raise Disproved(
             Failure(
                 f"After {what} the catalogue is not as it was after the first time: "
-                f"{_differences(proof, applied=True, stage=stage or proof.stage)}.",
+                f"{_in_words(_differences(proof, applied=True, stage=stage or proof.stage))}.",
                 "Let it do the same each time: no IF NOT EXISTS over what -- DOWN leaves, no random names.",
             )
         )
 
 
-def _differences(proof: _Proof, *, applied: bool, stage: Stage) -> str:
-    """Say how the catalogue differs from that of a new database with the same files."""
+def _differences(proof: _Proof, *, applied: bool, stage: Stage) -> list[Difference]:
+    """Return how the catalogue differs from that of a new database with the same files."""
     expected = stage.of_new(with_file=proof.migration if applied else None, without=proof.migration)
-    return in_words(stage.differences(expected))
+    return stage.differences(expected)
+
+
+def _in_words(differences: list[Difference]) -> str:
+    return in_words([str(each) for each in differences])
 
 
 def in_words(differences: list[str]) -> str:

@@ -38,7 +38,7 @@ def swap(stage: Stage, first: Migration, second: Migration, *, expected: str) ->
         )
     if stage.fingerprint() == expected:
         return None
-    differences = stage.differences(stage.of_new(with_file=second, without=second))
+    differences = [str(each) for each in stage.differences(stage.of_new(with_file=second, without=second))]
     return Failure(
         f"Applied before {first.id} it gives another catalogue: {in_words(differences)}.",
         f"Write '-- depends: {first.id}' above its -- UP.",

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from psycopg.conninfo import conninfo_to_dict
 
 from holdfast.errors import HoldfastError, TryAgain
-from holdfast.migrate.catalogue.comparing import compare
+from holdfast.migrate.catalogue.comparing import Difference, compare
 from holdfast.migrate.catalogue.model import Catalogue
 from holdfast.migrate.catalogue.reading import fingerprint, read_catalogue
 from holdfast.migrate.engine import Done, migrate_down, migrate_up
@@ -256,9 +256,9 @@ class Stage:
         """Return the whole catalogue, for when fingerprints differ."""
         return self.run(self._catalogue())
 
-    def differences(self, expected: Catalogue) -> list[str]:
-        """Return how the catalogue differs from an expected one, in words."""
-        return [str(each) for each in compare(expected, self.catalogue())]
+    def differences(self, expected: Catalogue) -> list[Difference]:
+        """Return how the catalogue differs from an expected one."""
+        return compare(expected, self.catalogue())
 
     def _with(self, *migrations: Migration) -> Files:
         return replace(self.files, ordered=(*self.applied, *migrations))
