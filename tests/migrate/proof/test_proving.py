@@ -196,3 +196,23 @@ def test_only_what_has_changed_is_proven_again(tmp_path: Path) -> None:
     assert second["a/0002"].proven_at >= first["a/0002"].proven_at
     assert second["a/0002"] != first["a/0002"]
     assert second["b/0001"].swapped != first["b/0001"].swapped  # its neighbour has changed
+
+
+def test_rows_of_one_s_own_that_change_make_the_proofs_stale_that_met_them(tmp_path: Path) -> None:
+    files = migration_files({"a/0001_t": table("public.a"), "a/0002_u": table("public.b")})
+    major = majors_at_hand()[-1]
+    rows = tmp_path / "a" / "rows" / "0002.sql"
+    rows.parent.mkdir(parents=True)
+    rows.write_text("INSERT INTO public.b VALUES (7)")
+    _prove(files, tmp_path, major, workers=1)
+
+    def left(*, again: bool = False) -> list[int]:
+        proving = Proving(files, files.ordered, (major,), {"a": tmp_path / "a"}, again=again)
+        return proving.to_prove(major)
+
+    assert left() == []
+    assert left(again=True) == [0, 1]
+    rows.write_text("INSERT INTO public.b VALUES (8)")
+    assert left() == [1]
+    rows.unlink()
+    assert left() == [1]

@@ -22,18 +22,19 @@ from holdfast.terminal.progress import progress
 @click.option("--majors", help="Only on these major versions, such as 18,16 (default: all at hand).")
 @click.option("--workers", type=click.IntRange(1, 64), help="Processes at once (default: one a processor).")
 @click.option("--check", is_flag=True, help="Prove nothing: tell whether the certificates cover the files.")
+@click.option("--again", is_flag=True, help="Prove also what has not changed since it was proven.")
 @migrate_options
-def prove(asked: Asked, *, majors: str | None, workers: int | None, check: bool) -> None:
+def prove(asked: Asked, *, majors: str | None, workers: int | None, check: bool, again: bool) -> None:
     """Prove every file on throwaway servers of each version at hand, and write the certificates.
 
-    Only what has changed since it was proven is proven again.
+    Only what has changed since it was proven is proven again, or with --again everything.
     """
     chosen = _majors(majors)
     wanted = asked.files.ordered
     if check or asked.dry_run:
         _print_standings(asked, wanted, chosen, failing=check)
         return
-    proving = Proving(asked.all_files, wanted, chosen, asked.by_system, workers)
+    proving = Proving(asked.all_files, wanted, chosen, asked.by_system, workers, again)
     total = sum(len(proving.to_prove(major)) for major in chosen)
     with progress(f"proving on PostgreSQL {', '.join(map(str, chosen))}", total) as step:
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import multiprocessing
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
@@ -25,6 +26,7 @@ from holdfast.migrate.proof.worker import Failed, Message, Proved, Ready, Task, 
 
 _TASKS_A_WORKER = 8
 _LARGEST_TASK = 25
+_GIVEN = "given_rows"
 Told = Callable[[int, Proof, Migration], None]
 
 
@@ -55,6 +57,7 @@ class Proving:
     """What is to be proven: the files at hand, those that are wanted, on which major versions.
 
     ``folders`` are those of ``--dir`` by system. ``workers`` None is one a processor, at most four.
+    With ``again``, proofs that stand are made anew.
     """
 
     files: Files
@@ -62,15 +65,18 @@ class Proving:
     majors: Sequence[int]
     folders: Mapping[str, Path] | None = None
     workers: int | None = None
+    again: bool = False
     _chains: dict[MigrationId, str] = field(default_factory=dict)
     _places: dict[str, Path] = field(default_factory=dict)
     _certificates: dict[str, Certificate] = field(default_factory=dict)
+    _given: dict[MigrationId, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._chains = certificate.chains(self.files)
         self._places = certificate.folders_of(self.files, self.folders)
         for name in {each.id.system for each in self.wanted}:
             self._certificates[name] = certificate.read(self._places[name], name)
+        self._given = self._read_given()
 
     def to_prove(self, major: int) -> list[int]:
         """Return the places in the order of the wanted files whose proof on a version does not stand."""
@@ -110,18 +116,26 @@ class Proving:
 
     def _stands(self, index: int, migration: Migration, major: int) -> bool:
         known = self._certificates[migration.id.system]
-        if known.standing(migration, self._chains[migration.id], major) != "proven":
+        if self.again or known.standing(migration, self._chains[migration.id], major) != "proven":
+            return False
+        proof = known.entries[migration.id].proofs[major]
+        if proof.found.get(_GIVEN, "") != self._digest_of_given(index):
             return False
         beside = neighbour(self.files, index)
-        swapped = known.entries[migration.id].proofs[major].swapped
-        return beside is None or swapped.get(str(beside.id)) == self._chains[beside.id]
+        return beside is None or proof.swapped.get(str(beside.id)) == self._chains[beside.id]
+
+    def _digest_of_given(self, index: int) -> str:
+        """Return a hash over the rows of one's own that a file meets in its proof; empty without any."""
+        earlier = {each.id for each in self.files.ordered[: index + 1]}
+        given = [(str(which), rows) for which, rows in self._given.items() if which in earlier]
+        return hashlib.sha256(repr(given).encode()).hexdigest() if given else ""
 
     def _prove(self, major: int, indexes: Sequence[int]) -> Iterator[Proved]:
         """Share the files out among workers; each asks for more when it is through."""
         number = min(self.workers or min(os.cpu_count() or 1, 4), len(indexes))
         size = max(1, min(_LARGEST_TASK, math.ceil(len(indexes) / (number * _TASKS_A_WORKER))))
         tasks = deque(Task(tuple(indexes[first : first + size])) for first in range(0, len(indexes), size))
-        with _processes(number, self.files, major, self._given()) as pipes:
+        with _processes(number, self.files, major, self._given) as pipes:
             busy = list(pipes)
             while busy:
                 for pipe in wait(busy):
@@ -137,7 +151,7 @@ class Proving:
                         pipe.send(None)
                         busy.remove(pipe)
 
-    def _given(self) -> dict[MigrationId, str]:
+    def _read_given(self) -> dict[MigrationId, str]:
         """Return the rows of one's own that stand beside files: ``rows/NNNN.sql``."""
         found = {}
         for migration in self.files.ordered:
@@ -152,7 +166,8 @@ class Proving:
         entries = dict(self._certificates[system].entries)
         known = entries.get(migration.id)
         proofs = dict(known.proofs) if known is not None and known.chain == chain else {}
-        proofs[major] = proof
+        given = self._digest_of_given(self.files.ordered.index(migration))
+        proofs[major] = replace(proof, found={**proof.found, _GIVEN: given}) if given else proof
         name = migration.file.rpartition("/")[2]
         entries[migration.id] = Entry(name, migration.checksum, chain, proofs)
         self._certificates[system] = Certificate(entries)
