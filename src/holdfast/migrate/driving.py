@@ -97,12 +97,11 @@ def _generating(files: Files) -> dict[str, System]:
 
 async def _work(prepared: Run, todo: Todo, mark: Mark, done: list[Done]) -> None:
     """Run migrations, each as soon as it is our turn, until another process has changed the history."""
-    following = [migration.transactional for migration, _ in todo[1:]]
-    for (migration, direction), more in zip(todo, [*following, False], strict=True):
-        result = await run(prepared, migration, direction, mark, more=more)
+    for migration, direction in todo:
+        result = await run(prepared, migration, direction, mark)
         while result.outcome == "busy":
             await prepared.turn.wait(prepared.connection)
-            result = await run(prepared, migration, direction, mark, more=more)
+            result = await run(prepared, migration, direction, mark)
         if result.outcome == "overtaken":
             return
         mark = result.mark

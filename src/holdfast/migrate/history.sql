@@ -93,6 +93,14 @@ SELECT count(*) AS count, coalesce(max(position), 0) AS newest,
        count(*) FILTER (WHERE outcome NOT IN ('applied', 'adopted')) AS unfinished
 FROM holdfast.migrations;
 
+-- name: unchanged
+-- Fails with a division by zero where the history's mark has become another one.
+SELECT 1 / (
+    count(*) = %(count)s AND coalesce(max(position), 0) = %(newest)s
+    AND count(*) FILTER (WHERE outcome NOT IN ('applied', 'adopted')) = %(unfinished)s
+)::INTEGER
+FROM holdfast.migrations;
+
 -- name: record
 -- Writes a migration's row; it commits with what the migration does, which took from the transaction's start.
 INSERT INTO holdfast.migrations (system, number, name, checksum, duration_ms, outcome, version, actor)

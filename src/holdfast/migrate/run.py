@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -24,6 +25,10 @@ At = Callable[[str], Awaitable[None] | None]
 NEEDS_ITS_OWN = (errors.ActiveSqlTransaction, errors.InvalidTransactionTermination)
 _STEP_BACK = (errors.LockNotAvailable, errors.DeadlockDetected, errors.SerializationFailure)
 _STATEMENTS = Statements("holdfast.migrate", "run.sql")
+_HAS_TRANSACTION_TIMEOUT = 170000
+# Ends what a file has set, whose rights it took on, and the temporary tables that it made.
+RESETS = ("RESET ALL", "RESET SESSION AUTHORIZATION", "RESET ROLE", "DISCARD TEMP")
+_SECRET = re.compile(r"password|secret|://[^/\s]*:[^/\s]*@", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,25 +43,12 @@ class Result:
     duration_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
-    """What the transaction that is open was told at its begin: whether it is our turn, and the mark."""
-
-    taken: bool
-    mark: Mark
-
-
 @dataclass(slots=True)
-class Ahead:
-    """The guard of a transaction that was begun in the same message that committed the one before it.
+class Prepared:
+    """The names of the statements that are prepared in the run's session, by what they do; maybe none."""
 
-    ``begin`` are the commands that begin one, ``record`` what executes the prepared statement for the
-    history's row; empty where nothing is prepared.
-    """
-
-    guard: Guard | None = None
-    begin: Sequence[str] = ()
-    record: str = ""
+    asked: bool = False
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +70,7 @@ class Run:
     patience: float
     at: At | None = None
     generating: Mapping[str, System] = field(default_factory=dict)
-    ahead: Ahead = field(default_factory=Ahead)
+    prepared: Prepared = field(default_factory=Prepared)
 
     async def reach(self, place: str) -> None:
         """Tell ``at`` that a place is reached."""
@@ -119,7 +111,10 @@ def limits(connection: Connection, seconds: float, *, session: bool = False) -> 
     """
     milliseconds = str(max(1, round(seconds * 1000)))
     statement = _STATEMENTS["limit_session" if session else "limit"]
-    return with_values(connection, statement, {"milliseconds": milliseconds})
+    text = with_values(connection, statement, {"milliseconds": milliseconds})
+    if session or connection.info.server_version < _HAS_TRANSACTION_TIMEOUT:
+        return text
+    return f"{text};\n{_STATEMENTS['limit_transaction'].text}"
 
 
 def refused(
@@ -144,26 +139,52 @@ def refused(
     return _failed(error, file, line, changed, statement.text)
 
 
-def refused_at_commit(migration: Migration, error: psycopg.Error) -> Exception:
+def refused_at_end(migration: Migration, error: psycopg.Error) -> Exception:
     """Return what to raise where the server refused to commit a migration, as a deferred constraint does."""
     if isinstance(error, _STEP_BACK):
         return LockedOut(migration.file, error)
     return _failed(error, migration.file, None, "", "COMMIT")
 
 
+def refused_of_ours(migration: Migration, error: psycopg.Error) -> Exception:
+    """Return what to raise where the server refused what stands around a migration: the turn, the history."""
+    if isinstance(error, _STEP_BACK):
+        return LockedOut(migration.file, error)
+    advice = ""
+    if isinstance(error, errors.InsufficientPrivilege):
+        advice = "Migrate as the role that owns the schema holdfast, or grant it the rights. "
+    return MigrationFailed(
+        f"{migration.file}: the history of migrations could not be kept: {_message(error)}.",
+        hint=f"{advice}The database is as it was before this migration.",
+        file=migration.file,
+        sqlstate=error.sqlstate,
+    )
+
+
+def _message(error: psycopg.Error) -> str:
+    return error.diag.message_primary or str(error).strip().rstrip(".")
+
+
 def _failed(
     error: psycopg.Error, file: str, line: int | None, changed: str, statement: str
 ) -> MigrationFailed:
-    message = error.diag.message_primary or str(error)
     parts = [error.diag.message_detail, error.diag.message_hint]
     if isinstance(error, NEEDS_ITS_OWN):
         parts.append("Write '-- no-transaction' above '-- UP' for what cannot run in a transaction.")
     parts.append(changed or "The database is as it was before this migration.")
+    message = _message(error)
     return MigrationFailed(
         f"{file}: at its end: {message}." if line is None else f"{file}:{line}: {message}.",
         hint=" ".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in parts if part),
         file=file,
         line=line,
         sqlstate=error.sqlstate,
-        statement=statement,
+        statement=_without_secrets(statement),
     )
+
+
+def _without_secrets(statement: str) -> str:
+    """Return a statement as it may be shown: where it may hold a password, no more than how it begins."""
+    if _SECRET.search(statement) is None:
+        return statement
+    return f"{' '.join(statement.split()[:2])} ... (left out: it may hold a password)"

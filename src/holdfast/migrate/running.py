@@ -17,22 +17,19 @@ __all__ = ["At", "Result", "Run", "run", "statements_of"]
 _LONGEST_PAUSE = 10.0
 
 
-async def run(
-    run: Run, migration: Migration, direction: Direction, mark: Mark, *, more: bool = False
-) -> Result:
+async def run(run: Run, migration: Migration, direction: Direction, mark: Mark) -> Result:
     """Run a migration if the history still is as ``mark`` says.
 
     The result is ``busy`` where another process has the turn, ``overtaken`` where another one has
     changed the history. Locks that others hold are tried for again, with pauses, until the patience
-    ends. With ``more``, the caller goes on with a migration that is one transaction. Raises
-    ``MigrationFailed``, ``StillLocked``.
+    ends. Raises ``MigrationFailed``, ``StillLocked``, ``ConnectionLost``.
     """
     began = time.monotonic()
     pause = 0.1
     while True:
         try:
             if migration.transactional:
-                return await run_whole(run, migration, direction, mark, more=more)
+                return await run_whole(run, migration, direction, mark)
             return await run_stepwise(run, migration, direction, mark)
         except LockedOut as locked:
             if time.monotonic() - began + pause > run.patience:
