@@ -7,11 +7,13 @@ from typing import LiteralString
 
 import pytest
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
-from holdfast.errors import Conflict
+from holdfast.errors import Conflict, NotAllowed
 from holdfast.migrate import generating
 from holdfast.migrate.engine import migrate_down, migrate_up, status
 from holdfast.postgres.database import Database, Row
+from holdfast.settings import Settings
 from holdfast.system import Connection, System
 from tests.fixtures.migrations import migration, migration_files, table
 
@@ -155,3 +157,26 @@ async def test_what_a_generator_runs_leaves_the_engines_statements_prepared(
     contents = {f"a/{number:04}_t": table(f"t{number}") for number in range(1, 5)}
     done = await migrate_up(empty_database, files=migration_files(contents, package="installed"))
     assert len(done) == 4
+
+
+@pytest.mark.parametrize("old", [False, True])
+async def test_a_database_that_takes_no_changes_is_told_at_once(empty_conninfo: str, old: bool) -> None:
+    """And not after all of HOLDFAST_MIGRATE_PATIENCE, as if others were in the way."""
+    read_only = make_conninfo(empty_conninfo, options="-c default_transaction_read_only=on")
+    async with Database.open(empty_conninfo, Settings({}), min_size=1) as database:
+        if old:
+            await first_release(database)
+    async with Database.open(read_only, Settings({}), min_size=1) as database, asyncio.timeout(20):
+        with pytest.raises(Conflict, match="takes no changes now"):
+            await migrate_up(database, files=migration_files(BY_TIME))
+
+
+async def test_who_may_not_make_the_history_is_told_who_may(
+    empty_conninfo: str, empty_database: Database
+) -> None:
+    await empty_database.execute(sql.SQL("DROP ROLE IF EXISTS may_nothing"))
+    await empty_database.execute(sql.SQL("CREATE ROLE may_nothing"))
+    lowly = make_conninfo(empty_conninfo, options="-c role=may_nothing")
+    async with Database.open(lowly, Settings({}), min_size=1) as database:
+        with pytest.raises(NotAllowed, match=r"cannot be made ready: permission denied for database"):
+            await migrate_up(database, files=migration_files(BY_TIME))

@@ -18,7 +18,7 @@ from psycopg import errors
 from psycopg.rows import dict_row
 
 from holdfast import __version__
-from holdfast.errors import Conflict
+from holdfast.errors import Conflict, NotAllowed
 from holdfast.migrate.errors import StillLocked
 from holdfast.migrate.files import Migration
 from holdfast.migrate.header import MigrationId
@@ -34,7 +34,7 @@ _AT_THE_SAME_MOMENT = (
     errors.DuplicateTable,
     errors.DuplicateSchema,
     errors.DuplicateObject,
-    errors.InternalError,
+    errors.InternalError_,  # XX000, tuple concurrently updated; InternalError is all of 25xxx too
     errors.LockNotAvailable,
     errors.DeadlockDetected,
 )
@@ -103,7 +103,7 @@ async def ensure_history(connection: Connection, *, patience: float = 60.0) -> N
 
     The connection must be in autocommit mode. Several processes may do so at once; ``patience`` is how
     many seconds it waits for them. Raises ``StillLocked``, ``Conflict`` where something of somebody's own
-    is built on the old tables.
+    is built on the old tables or the database is read-only, ``NotAllowed``.
     """
     began = time.monotonic()
     while True:
@@ -121,6 +121,10 @@ async def ensure_history(connection: Connection, *, patience: float = 60.0) -> N
                 f"({diagnosis.message_detail}).",
                 hint="Drop what is built on holdfast.migrations, run the same again, and create it again.",
             ) from built_upon
+        except errors.ReadOnlySqlTransaction as read_only:
+            raise _read_only() from read_only
+        except errors.InsufficientPrivilege as denied:
+            raise _denied(denied) from denied
         except _AT_THE_SAME_MOMENT as met:
             error = met
         if time.monotonic() - began > patience:
@@ -130,6 +134,21 @@ async def ensure_history(connection: Connection, *, patience: float = 60.0) -> N
                 hint="Wait for the other process to end, then run the same again.",
             ) from error
         await asyncio.sleep(random.uniform(0.01, 0.05))  # noqa: S311  spreads processes, guards nothing
+
+
+def _read_only() -> Conflict:
+    return Conflict(
+        "The database takes no changes now: it is a standby, or its transactions are read-only by default.",
+        hint="Name the primary server, or see to default_transaction_read_only for this role and database.",
+    )
+
+
+def _denied(error: psycopg.Error) -> NotAllowed:
+    return NotAllowed(
+        f"The history's tables cannot be made ready: {error.diag.message_primary}.",
+        hint="Migrate as the role that owns them, the one that migrated first; a first time takes a role "
+        "that may create a schema in this database.",
+    )
 
 
 async def _make_ready(connection: Connection, *, complete: bool) -> bool:

@@ -112,6 +112,21 @@ class Turn:
             await connection.execute(_STATEMENTS["lease"], parameters)
         return True
 
+    async def lease_patiently(self, connection: Connection, doing: str) -> None:
+        """Keep the turn beyond a transaction, and wait for it while others have it; see ``wait``."""
+        while not await self.lease(connection, doing):
+            await self.wait(connection)
+
+    @asynccontextmanager
+    async def transaction(self, connection: Connection) -> AsyncIterator[None]:
+        """Run the block in a transaction that has the turn, and wait for it while others have it."""
+        while True:
+            async with connection.transaction():
+                if await self.take(connection):
+                    yield
+                    return
+            await self.wait(connection)
+
     async def confirm(self, connection: Connection) -> None:
         """Make sure, for the transaction that the connection is in, that the lease is still ours.
 
@@ -120,7 +135,7 @@ class Turn:
         cursor = await connection.execute(_STATEMENTS["confirm"], {"holder": self.holder})
         if await cursor.fetchone() is None:
             raise TurnLost(
-                "Another process took over the migration of this database.",
+                "The turn to migrate this database was lost: it was not renewed in time, or taken over.",
                 hint="Run the same again: it resumes after the last finished statement.",
             )
 
@@ -134,8 +149,17 @@ class Turn:
             renewal.cancel()
             with suppress(asyncio.CancelledError):
                 await renewal
+            await self._release(database)
+
+    async def _release(self, database: Database) -> None:
+        """Give the lease back; where that fails it ends by itself, and what went wrong before is told."""
+        try:
             async with database.connection() as connection:
                 await connection.execute(_STATEMENTS["release"], {"holder": self.holder})
+        except psycopg.errors.UndefinedTable:  # a reset has dropped it
+            pass
+        except (psycopg.Error, HoldfastError) as error:
+            logger.warning("The turn to migrate could not be given back (it ends by itself): %s", error)
 
     async def _renew(self, database: Database) -> None:
         parameters = {"holder": self.holder, "seconds": LEASE_SECONDS}
@@ -144,6 +168,6 @@ class Turn:
             try:
                 async with database.connection() as connection:
                     await connection.execute(_STATEMENTS["renew"], parameters)
-            except (psycopg.OperationalError, HoldfastError) as error:
+            except Exception as error:  # noqa: BLE001  whatever it is, the next round may fare better
                 # The next statement's confirm() finds out whether the lease was lost.
                 logger.warning("The lease on the migration could not be renewed: %s", error)

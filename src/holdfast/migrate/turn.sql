@@ -12,14 +12,17 @@ SET holder = %(holder)s, doing = %(doing)s, lease_until = clock_timestamp() + ma
 WHERE holder IS NULL OR holder = %(holder)s OR lease_until < clock_timestamp();
 
 -- name: confirm
--- Locks the row while the lease is still ours.
-SELECT only_row FROM holdfast.migration_lock WHERE holder = %(holder)s FOR UPDATE;
+-- Locks the row while the lease is still ours. One that has ended is lost for good, also where its holder
+-- still stands there: who takes the turn for a transaction leaves no name.
+SELECT only_row FROM holdfast.migration_lock
+WHERE holder = %(holder)s AND lease_until >= clock_timestamp()
+FOR UPDATE;
 
 -- name: renew
--- Keeps the turn for longer; changes no row where somebody else has taken it.
+-- Keeps the turn for longer; changes no row where the lease has ended or somebody else has taken it.
 UPDATE holdfast.migration_lock
 SET lease_until = clock_timestamp() + make_interval(secs => %(seconds)s)
-WHERE holder = %(holder)s;
+WHERE holder = %(holder)s AND lease_until >= clock_timestamp();
 
 -- name: release
 -- Gives the turn back.
