@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 from tests.fixtures.commands import HoldfastCommands
+from tests.fixtures.migrations import table
 
 
 def test_up_status_and_down_on_the_embedded_server(holdfast: HoldfastCommands) -> None:
@@ -55,3 +57,23 @@ def test_another_server_that_is_behind_is_not_migrated_on_the_way(
     assert "triggers/0001" in told["pending"]
     assert holdfast.run("migrate", "up", DATABASE_URL=empty_conninfo).returncode == 0
     assert holdfast.run("chains", "list", "--json", DATABASE_URL=empty_conninfo).returncode == 0
+
+
+def test_one_of_several_folders_is_named_behind_the_command(
+    holdfast: HoldfastCommands, tmp_path: Path
+) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "0001_t.sql").write_text(table(f"public.{name}"))
+    folders = [word for name in ("a", "b") for word in ("--dir", str(tmp_path / name), "--system", name)]
+    assert [each["system"] for each in holdfast.json("migrate", *folders, "up")] == ["a", "b"]
+    unsaid = holdfast.run("migrate", *folders, "down", "--yes")
+    assert unsaid.returncode == 2
+    assert "down --system b" in unsaid.stderr
+    undone = holdfast.json("migrate", *folders, "down", "--system", "b", "--yes")
+    assert [each["system"] for each in undone] == ["b"]
+    shown = holdfast.json("migrate", *folders, "status", "--system", "b")
+    assert [(each["system"], each["state"]) for each in shown] == [("b", "pending")]
+    unknown = holdfast.run("migrate", *folders, "down", "--system", "c", "--yes")
+    assert unknown.returncode == 2
+    assert "a, b" in unknown.stderr

@@ -44,13 +44,14 @@ format_option = click.option(
 class Asked:
     """What a command was asked.
 
-    ``folders`` are those of ``--dir``, each read as the system of the same place in ``systems``; without
-    any, the installed systems are meant. ``systems`` empty means all of them. ``format_name`` is the
-    folders' format, None for what they look like.
+    ``folders`` are those of ``--dir``, each read as the system of the same place in ``names``; without
+    any, the installed systems are meant. ``systems`` are the ones that the command is to act on, empty
+    for all of them. ``format_name`` is the folders' format, None for what they look like.
     """
 
     options: CommandOptions
     folders: tuple[Path, ...]
+    names: tuple[str, ...]
     systems: tuple[str, ...]
     dry_run: bool
     format_name: str | None = None
@@ -66,9 +67,9 @@ class Asked:
             if self.format_name is not None:
                 raise WrongUse("--format is that of the files in --dir.", hint="Name the folder: --dir DIR")
             return plan.declared_files()
-        if len(self.folders) != len(self.systems):
+        if len(self.folders) != len(self.names):
             raise WrongUse(
-                f"{len(self.folders)} --dir and {len(self.systems)} --system do not go together.",
+                f"{len(self.folders)} --dir and {len(self.names)} --system do not go together.",
                 hint="Name each folder's system: holdfast migrate --dir migrations --system shop up",
             )
         for folder in self.folders:
@@ -76,7 +77,7 @@ class Asked:
                 raise WrongUse(f"{folder} is not a folder.", hint="Name the folder that holds the SQL files.")
         found = {
             name: read_folder(folder, name, shown=str(folder), format_name=self.format_name)
-            for folder, name in zip(self.folders, self.systems, strict=True)
+            for folder, name in zip(self.folders, self.names, strict=True)
         }
         return order({name: System(name=name, summary="", package="") for name in found}, found, outside=True)
 
@@ -88,11 +89,17 @@ class Asked:
     @property
     def by_system(self) -> dict[str, Path]:
         """The folders of ``--dir`` by the systems that they are."""
-        return dict(zip(self.systems, self.folders, strict=False))
+        return dict(zip(self.names, self.folders, strict=False))
 
     @property
     def one_system(self) -> str:
         """The one system that was asked for. Raises ``WrongUse`` where there is none or several."""
+        if len(self.systems) != 1 and self.names:
+            raise WrongUse(
+                f"Name the one that is meant: {', '.join(self.names)}.",
+                hint="Name the folders first and the one behind the command: "
+                "holdfast migrate --dir a --system a --dir b --system b down --system b",
+            )
         if len(self.systems) != 1:
             raise WrongUse("Name one system.", hint="Add --system NAME; holdfast migrate status lists them.")
         if self.systems[0] not in self.all_files.systems:
@@ -108,7 +115,7 @@ def migrate_options(function: Function) -> Function:
     """Give a command the options that all have in common; it gets ``Asked`` as its first argument.
 
     ``--dir``, ``--system`` and ``--format`` may stand behind ``holdfast migrate`` as well; those of the
-    command win.
+    command win. Where the folders stand there, the command's own ``--system`` chooses among them.
     """
 
     @dir_option
@@ -131,6 +138,7 @@ def migrate_options(function: Function) -> Function:
         asked = Asked(
             options,
             folders or of_group[0],
+            systems if folders else of_group[1] if of_group[0] else (),
             systems or of_group[1],
             dry_run,
             format_name or of_group[2],
