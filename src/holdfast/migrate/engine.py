@@ -132,11 +132,11 @@ def _steps(entry: Entry) -> list[tuple[Migration, Direction]]:
 
 
 def _approve(files: Files, folders: Mapping[str, Path] | None) -> Approve:
-    from holdfast.migrate.proof import certificate  # noqa: PLC0415  only who requires a proof waits for it
+    from holdfast.migrate.proof.standing import require  # noqa: PLC0415  only who requires a proof waits for it
 
     async def approve(connection: Connection, todo: Todo) -> None:
         wanted = [migration for migration, direction in todo if direction == "up"]
-        certificate.require(files, wanted, connection.info.server_version // 10000, folders=folders)
+        require(files, wanted, connection.info.server_version // 10000, folders=folders)
 
     return approve
 

@@ -18,7 +18,7 @@ from holdfast.migrate.errors import MigrationsDisagree
 from holdfast.migrate.files import Migration
 from holdfast.migrate.history import Applied
 from holdfast.migrate.plan import Files
-from holdfast.migrate.proof.certificate import require
+from holdfast.migrate.proof.standing import require
 from holdfast.migrate.turn import Tell
 from holdfast.postgres.database import Database
 

@@ -13,7 +13,7 @@ from holdfast.migrate.errors import MigrationFailed
 from holdfast.migrate.files import read_folder
 from holdfast.migrate.lint.linting import lint
 from holdfast.migrate.plan import Files, order
-from holdfast.migrate.proof.certificate import standings
+from holdfast.migrate.proof.standing import standings
 from holdfast.postgres.database import Database
 from holdfast.settings import Settings
 from holdfast.system import System

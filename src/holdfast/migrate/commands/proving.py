@@ -10,9 +10,9 @@ import click
 from holdfast.errors import WrongUse
 from holdfast.migrate.commands.asked import Asked, migrate_options
 from holdfast.migrate.files import Migration
-from holdfast.migrate.proof import certificate
-from holdfast.migrate.proof.certificate import Proof, Standing
+from holdfast.migrate.proof.certificate import Proof
 from holdfast.migrate.proof.proving import Proving, Result
+from holdfast.migrate.proof.standing import Standing, said, standings
 from holdfast.postgres.throwaway.servers import majors_at_hand
 from holdfast.terminal.output import emit, note, print_table
 from holdfast.terminal.progress import progress
@@ -75,27 +75,25 @@ def _print_standings(
     asked: Asked, wanted: Sequence[Migration], majors: Sequence[int], *, failing: bool
 ) -> None:
     """Say how the proofs stand; with ``failing``, exit with 1 where one does not."""
-    standings = [
+    found = [
         (migration, major, standing)
         for major in majors
-        for migration, standing in certificate.standings(
-            asked.all_files, wanted, major, folders=asked.by_system
-        )
+        for migration, standing in standings(asked.all_files, wanted, major, folders=asked.by_system)
     ]
 
     def render() -> None:
         print_table(
             ("migration", "name", "server", "proof"),
             [
-                (migration.id, migration.name, major, certificate.said(standing, major))
-                for migration, major, standing in standings
+                (migration.id, migration.name, major, said(standing, major))
+                for migration, major, standing in found
                 if standing != "proven"
             ],
             empty=f"All {len(wanted)} files are proven on PostgreSQL {', '.join(map(str, majors))}.",
         )
 
-    emit(asked.options, [_standing_fields(*each) for each in standings], render)
-    if failing and any(standing != "proven" for _, _, standing in standings):
+    emit(asked.options, [_standing_fields(*each) for each in found], render)
+    if failing and any(standing != "proven" for _, _, standing in found):
         sys.exit(1)
 
 

@@ -1,8 +1,9 @@
 """The certificate: what was proven of each file, on which server, bound to the hashes of all it builds on.
 
 ``certificate.json`` stands in a system's folder of migrations and is committed with them. An entry holds
-a file's checksum and its chain: a hash over that checksum and the chains of the files that it needs. A
-change of any of them makes the entry stale, and only what is stale is proven again.
+a file's checksum and its chain: a hash over that checksum, over how the file is run, and over the chains
+of the files that it needs. A change of any of them makes the entry stale, and only what is stale is
+proven again.
 """
 
 from __future__ import annotations
@@ -13,23 +14,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files as package_files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from holdfast.errors import Conflict, HoldfastError
+from holdfast.errors import HoldfastError
 from holdfast.migrate.files import Migration
 from holdfast.migrate.header import MigrationId
 from holdfast.migrate.plan import Files
 
 FILE = "certificate.json"
-PROVER = 1  # raised where a proof looks at more than before: what an older one certified is then stale
+PROVER = 2  # raised where a proof looks at more than before: what an older one certified is then stale
 _FORMAT = 1
-Standing = Literal["proven", "missing", "stale", "failed", "not on this server"]
-
-
-class NotProven(Conflict):
-    """A migration may only be applied once it is proven, and it is not."""
-
-    code = "not_proven"
 
 
 class CertificateUnusable(HoldfastError):
@@ -82,23 +76,12 @@ class Certificate:
 
     entries: Mapping[MigrationId, Entry] = field(default_factory=dict)
 
-    def standing(self, migration: Migration, chain: str, major: int) -> Standing:
-        """Say how a file's proof on a major version stands."""
-        entry = self.entries.get(migration.id)
-        if entry is None:
-            return "missing"
-        if entry.chain != chain:
-            return "stale"
-        proof = entry.proofs.get(major)
-        if proof is None:
-            return "not on this server"
-        if proof.prover < PROVER:
-            return "stale"
-        return "failed" if proof.failures else "proven"
-
 
 def chains(files: Files) -> dict[MigrationId, str]:
-    """Return each file's chain: a hash of it and of all that it builds on."""
+    """Return each file's chain: a hash of it, of how it is run, and of all that it builds on.
+
+    How it is run need not stand in the file itself: Flyway says in a file beside it what is no transaction.
+    """
     found: dict[MigrationId, str] = {}
     own: dict[str, list[Migration]] = {}
     for migration in files.ordered:
@@ -106,9 +89,25 @@ def chains(files: Files) -> dict[MigrationId, str]:
         needed = {earlier[-1].id} if earlier else _of_systems(files, migration, own)
         needed.update(migration.depends)
         lines = [f"{each} {found.get(each, 'elsewhere')}" for each in sorted(needed)]
-        found[migration.id] = hashlib.sha256("\n".join([migration.checksum, *lines]).encode()).hexdigest()
+        found[migration.id] = hashlib.sha256(
+            "\n".join([migration.checksum, _how(migration), *lines]).encode()
+        ).hexdigest()
         earlier.append(migration)
     return found
+
+
+def _how(migration: Migration) -> str:
+    """Return what a file's reading came to beyond its text, which is in its checksum."""
+    return repr(
+        (
+            migration.transactional,
+            [statement.text for statement in migration.up],
+            [statement.text for statement in migration.down],
+            migration.irreversible,
+            migration.data_loss,
+            migration.lock_budget,
+        )
+    )
 
 
 def _of_systems(
@@ -172,53 +171,6 @@ def write(folder: Path, certificate: Certificate) -> Path:
             hint="Prove in a clone of the files' repository, and commit the certificate there.",
         ) from error
     return place
-
-
-def require(
-    files: Files, wanted: Sequence[Migration], major: int, *, folders: Mapping[str, Path] | None = None
-) -> None:
-    """Refuse files that are not proven on a server's major version, as they stand.
-
-    ``files`` are all at hand, ``wanted`` those to be applied, ``folders`` those of ``--dir`` by system.
-    Raises ``NotProven``, naming each; ``CertificateUnusable``.
-    """
-    unproven = [
-        (migration, standing)
-        for migration, standing in standings(files, wanted, major, folders=folders)
-        if standing != "proven"
-    ]
-    if unproven:
-        named = "; ".join(f"{each.id} ({each.file}): {said(standing, major)}" for each, standing in unproven)
-        raise NotProven(
-            f"Nothing was migrated, because only proven files may be: {named}.",
-            hint="Run `holdfast migrate prove`, commit the certificate, and deploy it with the files.",
-            unproven=[str(each.id) for each, _ in unproven],
-        )
-
-
-def standings(
-    files: Files, wanted: Sequence[Migration], major: int, *, folders: Mapping[str, Path] | None = None
-) -> list[tuple[Migration, Standing]]:
-    """Return how the proof of each wanted file on a major version stands. Raises ``CertificateUnusable``."""
-    places = folders_of(files, folders)
-    chain = chains(files)
-    systems = {migration.id.system for migration in wanted}
-    certificates = {name: read(places[name], name) for name in systems if name in places}
-    return [
-        (each, certificates.get(each.id.system, Certificate()).standing(each, chain[each.id], major))
-        for each in wanted
-    ]
-
-
-def said(standing: Standing, major: int) -> str:
-    """Return a standing in words."""
-    return {
-        "proven": f"proven on PostgreSQL {major}",
-        "missing": "never proven",
-        "stale": "it, or a file that it builds on, has changed since it was proven",
-        "failed": f"its proof on PostgreSQL {major} failed",
-        "not on this server": f"not proven on PostgreSQL {major}",
-    }[standing]
 
 
 def _as_json(entry: Entry) -> dict[str, Any]:

@@ -8,20 +8,9 @@ from __future__ import annotations
 
 from holdfast.errors import HoldfastError
 from holdfast.migrate.files import Migration
-from holdfast.migrate.plan import Files
 from holdfast.migrate.proof.certificate import Failure
 from holdfast.migrate.proof.filewise import in_words
 from holdfast.migrate.proof.stage import Stage
-
-
-def neighbour(files: Files, index: int) -> Migration | None:
-    """Return the file before the one at an index where the two are independent and have ways back."""
-    if index == 0:
-        return None
-    first, second = files.ordered[index - 1], files.ordered[index]
-    if first.id.system == second.id.system or first.irreversible or second.irreversible:
-        return None
-    return None if first.id in files.up_to(second.id) else first
 
 
 def swap(stage: Stage, first: Migration, second: Migration, *, expected: str) -> Failure | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import multiprocessing
 import os
@@ -21,12 +20,11 @@ from holdfast.migrate.header import MigrationId
 from holdfast.migrate.plan import Files
 from holdfast.migrate.proof import certificate
 from holdfast.migrate.proof.certificate import Certificate, Entry, Proof
-from holdfast.migrate.proof.neighbours import neighbour
+from holdfast.migrate.proof.standing import GIVEN, Standings
 from holdfast.migrate.proof.worker import Failed, Message, Proved, Ready, Task, work
 
 _TASKS_A_WORKER = 8
 _LARGEST_TASK = 25
-_GIVEN = "given_rows"
 Told = Callable[[int, Proof, Migration], None]
 
 
@@ -66,17 +64,12 @@ class Proving:
     folders: Mapping[str, Path] | None = None
     workers: int | None = None
     again: bool = False
-    _chains: dict[MigrationId, str] = field(default_factory=dict)
-    _places: dict[str, Path] = field(default_factory=dict)
-    _certificates: dict[str, Certificate] = field(default_factory=dict)
-    _given: dict[MigrationId, str] = field(default_factory=dict)
+    _known: Standings = field(init=False)
 
     def __post_init__(self) -> None:
-        self._chains = certificate.chains(self.files)
-        self._places = certificate.folders_of(self.files, self.folders)
-        for name in {each.id.system for each in self.wanted}:
-            self._certificates[name] = certificate.read(self._places[name], name)
-        self._given = self._read_given()
+        self._known = Standings(self.files, self.folders)
+        for migration in self.wanted:
+            self._known.certificate(migration.id.system)
 
     def to_prove(self, major: int) -> list[int]:
         """Return the places in the order of the wanted files whose proof on a version does not stand."""
@@ -84,7 +77,7 @@ class Proving:
         return [
             index
             for index, migration in enumerate(self.files.ordered)
-            if migration.id in wanted and not self._stands(index, migration, major)
+            if migration.id in wanted and (self.again or self._known.of(migration, major) != "proven")
         ]
 
     def prove(self, told: Told | None = None) -> list[Result]:
@@ -107,35 +100,20 @@ class Proving:
                         told(major, proved.proof, migration)
             finally:
                 self._write()
+        certificates = self._known.certificates
         return [
-            Result(each, major, self._certificates[each.id.system].entries[each.id].proofs[major], stood)
+            Result(each, major, certificates[each.id.system].entries[each.id].proofs[major], stood)
             for major in self.majors
             for each in self.wanted
             for stood in [(major, each.id) not in fresh]
         ]
-
-    def _stands(self, index: int, migration: Migration, major: int) -> bool:
-        known = self._certificates[migration.id.system]
-        if self.again or known.standing(migration, self._chains[migration.id], major) != "proven":
-            return False
-        proof = known.entries[migration.id].proofs[major]
-        if proof.found.get(_GIVEN, "") != self._digest_of_given(index):
-            return False
-        beside = neighbour(self.files, index)
-        return beside is None or proof.swapped.get(str(beside.id)) == self._chains[beside.id]
-
-    def _digest_of_given(self, index: int) -> str:
-        """Return a hash over the rows of one's own that a file meets in its proof; empty without any."""
-        earlier = {each.id for each in self.files.ordered[: index + 1]}
-        given = [(str(which), rows) for which, rows in self._given.items() if which in earlier]
-        return hashlib.sha256(repr(given).encode()).hexdigest() if given else ""
 
     def _prove(self, major: int, indexes: Sequence[int]) -> Iterator[Proved]:
         """Share the files out among workers; each asks for more when it is through."""
         number = min(self.workers or min(os.cpu_count() or 1, 4), len(indexes))
         size = max(1, min(_LARGEST_TASK, math.ceil(len(indexes) / (number * _TASKS_A_WORKER))))
         tasks = deque(Task(tuple(indexes[first : first + size])) for first in range(0, len(indexes), size))
-        with _processes(number, self.files, major, self._given) as pipes:
+        with _processes(number, self.files, major, self._known.given) as pipes:
             busy = list(pipes)
             while busy:
                 for pipe in wait(busy):
@@ -151,36 +129,26 @@ class Proving:
                         pipe.send(None)
                         busy.remove(pipe)
 
-    def _read_given(self) -> dict[MigrationId, str]:
-        """Return the rows of one's own that stand beside files: ``rows/NNNN.sql``."""
-        found = {}
-        for migration in self.files.ordered:
-            folder = self._places.get(migration.id.system)
-            place = folder / "rows" / f"{migration.id.number:04}.sql" if folder else None
-            if place is not None and place.is_file():
-                found[migration.id] = place.read_text(encoding="utf-8")
-        return found
-
     def _enter(self, migration: Migration, major: int, proof: Proof) -> None:
-        system, chain = migration.id.system, self._chains[migration.id]
-        entries = dict(self._certificates[system].entries)
+        system, chain = migration.id.system, self._known.chains[migration.id]
+        entries = dict(self._known.certificates[system].entries)
         known = entries.get(migration.id)
         proofs = dict(known.proofs) if known is not None and known.chain == chain else {}
-        given = self._digest_of_given(self.files.ordered.index(migration))
-        proofs[major] = replace(proof, found={**proof.found, _GIVEN: given}) if given else proof
+        given = self._known.digest_of_given(migration)
+        proofs[major] = replace(proof, found={**proof.found, GIVEN: given}) if given else proof
         name = migration.file.rpartition("/")[2]
         entries[migration.id] = Entry(name, migration.checksum, chain, proofs)
-        self._certificates[system] = Certificate(entries)
+        self._known.certificates[system] = Certificate(entries)
 
     def _write(self) -> None:
         """Write the certificates, without the files that are no more."""
         there = {migration.id for migration in self.files.ordered}
         failed: HoldfastError | None = None
-        for system, known in self._certificates.items():
+        for system, known in self._known.certificates.items():
             kept = Certificate({which: entry for which, entry in known.entries.items() if which in there})
             try:
-                if kept != certificate.read(self._places[system], system):
-                    certificate.write(self._places[system], kept)
+                if kept != certificate.read(self._known.places[system], system):
+                    certificate.write(self._known.places[system], kept)
             except HoldfastError as error:  # the others are written all the same
                 failed = failed or error
         if failed is not None:

@@ -19,9 +19,10 @@ from holdfast.migrate.header import MigrationId
 from holdfast.migrate.plan import Files
 from holdfast.migrate.proof.certificate import Failure, Proof, chains
 from holdfast.migrate.proof.filewise import Found, prove_file
-from holdfast.migrate.proof.neighbours import neighbour, swap
+from holdfast.migrate.proof.neighbours import swap
 from holdfast.migrate.proof.rows.catalogue import Tables
 from holdfast.migrate.proof.stage import Stage
+from holdfast.migrate.proof.standing import neighbour
 from holdfast.postgres.throwaway.servers import throwaway_server
 
 
