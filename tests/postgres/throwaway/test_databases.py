@@ -86,3 +86,13 @@ async def test_a_role_that_may_not_make_one_is_told_what_to_do(server: str) -> N
             assert "CREATEDB" in (raised.value.hint or "")
         finally:
             await connection.execute("DROP ROLE without_databases")
+
+
+async def test_its_maker_s_session_outlives_the_server_s_patience_with_idle_ones(server: str) -> None:
+    impatient = make_conninfo(server, options="-c idle_session_timeout=50ms")
+    async with throwaway_database(impatient) as conninfo, await AsyncConnection.connect(server) as connection:
+        await connection.execute("SELECT pg_sleep(0.2)")
+        found = await connection.execute(
+            "SELECT FROM pg_stat_activity WHERE application_name = %s", [_name(conninfo)]
+        )
+        assert await found.fetchone() is not None

@@ -46,6 +46,7 @@ async def throwaway_database(
         server, autocommit=True, application_name=name, prepare_threshold=None
     )
     async with keeper:
+        await keeper.execute(_STATEMENTS["keep"])
         await drop_abandoned(keeper)
         await _create(keeper, name, template)
         try:
