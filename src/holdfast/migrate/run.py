@@ -169,7 +169,7 @@ def _failed(
     error: psycopg.Error, file: str, line: int | None, changed: str, statement: str
 ) -> MigrationFailed:
     parts = [error.diag.message_detail, error.diag.message_hint]
-    if isinstance(error, NEEDS_ITS_OWN):
+    if isinstance(error, NEEDS_ITS_OWN) and not statement.upper().startswith("SET"):
         parts.append("Write '-- no-transaction' above '-- UP' for what cannot run in a transaction.")
     parts.append(changed or "The database is as it was before this migration.")
     message = _message(error)

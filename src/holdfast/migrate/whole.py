@@ -95,9 +95,8 @@ async def _in_transaction(run: Run, attempt: Callable[[], Awaitable[Result]]) ->
 
 def _taking(run: Run) -> str:
     """Return the command that takes the turn, and fails with a division by zero where others have it."""
-    return (
-        f"WITH taken AS MATERIALIZED (\n{run.turn.taking(run.connection)}\n) SELECT 1 / count(*) FROM taken"
-    )
+    taking = run.turn.taking(run.connection)
+    return f"WITH taken AS MATERIALIZED (\n{taking}\n) SELECT 1 / count(*) FROM taken"  # noqa: S608  our own
 
 
 async def _get_ready(run: Run, migration: Migration) -> None:
@@ -174,6 +173,7 @@ class _Messages:
     ) -> Exception:
         error = found.error
         if statement is not None:
+            self._run.turn.taken()
             return refused(self._migration, statement, error, position=found.position)
         if otherwise is not None and isinstance(error, errors.DivisionByZero):
             return _NotNow(otherwise)

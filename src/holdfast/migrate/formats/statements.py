@@ -15,7 +15,19 @@ _FORBIDDEN = _BEGINNING | _ENDING | {"ROLLBACK", "ABORT"}
 
 
 def split_part(part: Part, shown: str) -> list[SqlStatement]:
-    """Split a part into statements. Raises ``MalformedMigration`` where a quote or comment never ends."""
+    """Split a part into statements.
+
+    Raises ``MalformedMigration`` where a quote or comment never ends, and for a carriage return that is no
+    line's end: PostgreSQL ends a comment there, and everybody who reads the file sees it go on.
+    """
+    for number, line in enumerate(part.lines, start=part.first_line):
+        if "\r" in line:
+            raise malformed(
+                shown,
+                number,
+                "a carriage return stands in the line",
+                "End lines with a line feed; in a string write E'\\r'.",
+            )
     try:
         return split("\n".join(part.lines), first_line=part.first_line)
     except Unterminated as error:
@@ -66,6 +78,34 @@ def runs_alone(statement: SqlStatement) -> bool:
 
 
 def _objections(statement: SqlStatement, *, transactional: bool) -> Iterator[tuple[str, str]]:
+    if first_word(statement) == "SET":
+        yield from _objections_to_set(statement, transactional=transactional)
+    else:
+        yield from _objections_to_others(statement, transactional=transactional)
+
+
+def _objections_to_set(statement: SqlStatement, *, transactional: bool) -> Iterator[tuple[str, str]]:
+    words = statement.words
+    if not transactional:
+        yield (
+            "SET would end with its own statement: each statement of this file is a transaction",
+            "Leave it out, and qualify names with their schema.",
+        )
+    elif "TRANSACTION_ISOLATION" in words[:3] or (
+        words[1:2] == ("TRANSACTION",) and not {"ISOLATION", "SNAPSHOT"}.isdisjoint(words)
+    ):
+        yield (
+            "a file's transaction has its isolation level already: READ COMMITTED",
+            "Leave it out; what must not change meanwhile can be locked: LOCK TABLE ... IN SHARE MODE.",
+        )
+    elif "STANDARD_CONFORMING_STRINGS" in words[:3]:
+        yield (
+            "a file is read with standard_conforming_strings on",
+            "Leave it out, and write E'' where a backslash is to escape.",
+        )
+
+
+def _objections_to_others(statement: SqlStatement, *, transactional: bool) -> Iterator[tuple[str, str]]:
     words = statement.words
     first = first_word(statement)
     if first in _FORBIDDEN or words[:2] == ("PREPARE", "TRANSACTION"):
