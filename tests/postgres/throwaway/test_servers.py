@@ -102,6 +102,61 @@ def test_a_killed_owner_s_server_ends_and_the_next_one_removes_its_folder(short_
         assert not _folder(conninfo).exists()
 
 
+def _imitation(place: Path, cluster: Path) -> Path:
+    """Make what looks like the folder of a killed owner, with another cluster in the place of its own."""
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (place / "lock").touch(mode=0o600)
+    (place / "data").symlink_to(cluster)
+    return place
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make folders of other accounts")
+def test_root_heeds_no_folder_of_another_account(short_place: Path) -> None:
+    with throwaway_server(18) as victim:
+        cluster = _folder(victim) / "data"
+        ours = short_place / "holdfast-throwaway-0"
+        for imitation in (short_place / "holdfast-throwaway-evil", ours / "evil"):
+            os.chown(_imitation(imitation, cluster), 65534, 65534)
+        with throwaway_server(18):
+            pass
+        assert _answers(victim)
+        assert (ours / "evil").exists()
+
+
+def test_a_link_in_a_folder_of_ours_is_not_followed(short_place: Path) -> None:
+    with throwaway_server(18) as victim:
+        made = _imitation(_folder(victim).parent / "killed", _folder(victim) / "data")
+        with throwaway_server(18):
+            pass
+        assert _answers(victim)
+        assert not made.exists()
+
+
+@pytest.mark.parametrize("how", ["link", "open", "another account's"])
+def test_a_place_that_is_not_ours_alone_is_refused(short_place: Path, how: str) -> None:
+    place = short_place / f"holdfast-throwaway-{os.geteuid()}"
+    if how == "link":
+        place.symlink_to(short_place)
+    else:
+        place.mkdir()
+        place.chmod(0o777 if how == "open" else 0o700)
+    if how == "another account's":
+        if os.geteuid() != 0:
+            pytest.skip("only root can make folders of other accounts")
+        os.chown(place, 65534, 65534)
+    with pytest.raises(ServerNotStarted, match="belongs to this account alone"), throwaway_server(18):
+        pass
+
+
+def test_nobody_but_us_may_write_or_list_a_server_s_folder(short_place: Path) -> None:
+    with throwaway_server(18) as conninfo:
+        for folder in (_folder(conninfo), _folder(conninfo).parent):
+            found = folder.stat()
+            assert found.st_uid == os.geteuid()
+            assert found.st_mode & 0o066 == 0
+        assert stat.S_IMODE((_folder(conninfo) / "data").stat().st_mode) == 0o700
+
+
 def test_a_forked_child_that_is_killed_leaves_the_server_running() -> None:
     with throwaway_server(18) as conninfo:
         child = os.fork()

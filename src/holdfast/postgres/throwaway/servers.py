@@ -63,8 +63,7 @@ def throwaway_server(
         programs = programs_of(chosen, account)
         _initdb(folder, account, programs, chosen)
         (folder / "socket").mkdir(mode=0o700)
-        if account.other:
-            os.chown(folder, account.uid, account.gid)
+        if account.other:  # the folder itself stays ours: no server may replace what we find in it
             hand_over(folder / "socket", account)
         server = _start(folder, account, programs, {**_PARAMETERS, **(parameters or {})})
         try:
