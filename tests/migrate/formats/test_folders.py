@@ -143,7 +143,7 @@ def test_flyway_scripts(tmp_path: Path) -> None:
             "V2__Vacuum.sql.conf": "executeInTransaction=false\n",
         },
     )
-    assert (one.id.number, one.name, one.down_file) == (1, "Create t", "a/U1__Create_t.sql")
+    assert (one.id.number, one.name, one.down_file) == (1000000, "Create t", "a/U1__Create_t.sql")
     assert not two.transactional
 
 
@@ -152,6 +152,17 @@ def test_flyway_versions_with_dots_are_in_order(tmp_path: Path) -> None:
     found = read(tmp_path, dict.fromkeys(names, "SELECT 1;\n"))
     assert [each.name for each in found] == ["a", "b", "c", "d", "e"]
     assert [each.id.number for each in found] == [1000000, 1001000, 1010000, 2000003, 10000000]
+
+
+def test_flyway_numbers_stay_whatever_is_added(tmp_path: Path) -> None:
+    names = ["V1__a.sql", "V2__b.sql", "V99999999.999.999__c.sql", "V202503010900__d.sql"]
+    names.append("V20250301090000__e.sql")
+    before = read(tmp_path, dict.fromkeys(names, "SELECT 1;\n"))
+    assert [each.name for each in before] == ["a", "b", "c", "d", "e"]
+    assert before[-1].id.number == 120250301090000
+    after = read(tmp_path, dict.fromkeys(["V1.1__new.sql", *names], "SELECT 1;\n"))
+    assert [each.name for each in after] == ["a", "new", "b", "c", "d", "e"]
+    assert {each.id for each in before} < {each.id for each in after}
 
 
 @pytest.mark.parametrize(
@@ -221,6 +232,8 @@ def test_flyway_versions_with_dots_are_in_order(tmp_path: Path) -> None:
             r"a/V1__x\.sql:2: nothing fills in \$\{name\}",
         ),
         ({"V1.1000__x.sql": TABLE}, None, r"more than three parts, or one above 999"),
+        ({"V20250301090000.1__x.sql": TABLE}, None, r"a dot behind more than eight digits"),
+        ({f"V{10**18 - 10**14}__x.sql": TABLE}, None, r"is no migration's number"),
         ({"1_x.sql": "COPY t FROM STDIN;\n"}, None, r"a/1_x\.sql:1: COPY FROM STDIN has no input"),
     ],
 )

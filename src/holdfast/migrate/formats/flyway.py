@@ -1,8 +1,9 @@
 """Flyway's files: ``V1__words.sql``, undone by ``U1__words.sql``.
 
 A script with a statement that PostgreSQL takes only outside of a transaction runs statement by
-statement, as one with ``executeInTransaction=false`` in ``NAME.sql.conf`` does. Versions with dots
-are numbered by their parts: where one has dots, ``V1.2`` is number 1002000 and ``V3`` is 3000000.
+statement, as one with ``executeInTransaction=false`` in ``NAME.sql.conf`` does. A version's number
+follows from the version alone, so that it stays whatever is added: ``V3`` is 3000000, ``V1.2`` is
+1002000, and one of nine digits and more is that with 10^14 added: ``V20250301090000`` is 120250301090000.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from holdfast.migrate.header import MigrationId
 from holdfast.migrate.migration import Migration
 
 FILE_NAME = re.compile(r"([VU])(\d+(?:[._]\d+)*)__(.*)\.sql|(R)__(.*)\.sql")
+_LARGE = 10**8  # a time, which has no dots behind it; below it there is room for two more parts
 _PLACEHOLDER = re.compile(r"\$\{[^}\s]+\}")
 
 
@@ -52,9 +54,8 @@ def read(sources: Sequence[Source], system: str) -> list[Migration]:
     for version, source in back.items():
         if version not in forth:
             raise MalformedMigration(f"{source.shown} undoes what no file does.", hint="Remove it.")
-    dotted = any(len(version) > 1 for version in forth)
     return [
-        _read_one(source, back.get(version), MigrationId(system, _number(version, source, dotted)), words)
+        _read_one(source, back.get(version), MigrationId(system, _number(version, source)), words)
         for version, (source, words) in forth.items()
     ]
 
@@ -74,12 +75,15 @@ def _name(source: Source) -> tuple[str, tuple[int, ...], str]:
     return name[1], parts_of(name[2]), name[3]
 
 
-def _number(version: tuple[int, ...], source: Source, dotted: bool) -> int:
-    if not dotted:
-        return number_of(str(version[0]), source)
-    if len(version) > 3 or any(part > 999 for part in version[1:]):
+def _number(version: tuple[int, ...], source: Source) -> int:
+    """Return a version's number: numbers are in the order of their versions, and no two share one."""
+    first = version[0]
+    if first >= _LARGE and len(version) == 1:
+        return number_of(str(first + _LARGE * 1_000_000), source)
+    if first >= _LARGE or len(version) > 3 or any(part > 999 for part in version[1:]):
         raise MalformedMigration(
-            f"{source.shown}: its version has more than three parts, or one above 999.",
+            f"{source.shown}: its version has more than three parts, or one above 999 behind a dot, or a dot "
+            "behind more than eight digits.",
             hint="Such versions cannot be numbered here.",
         )
     number = 0
