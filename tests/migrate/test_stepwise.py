@@ -12,6 +12,7 @@ from psycopg import sql
 from holdfast.migrate import history, turn
 from holdfast.migrate.engine import Done, migrate_down, migrate_up, status
 from holdfast.migrate.errors import MigrationFailed
+from holdfast.migrate.whole import ConnectionLost
 from holdfast.postgres.database import Database, Row
 from holdfast.settings import Settings
 from tests.fixtures.migrations import migration_files, table
@@ -192,7 +193,7 @@ async def test_cut_off_at_any_note_it_resumes(
         patched.setattr(psycopg.AsyncConnection, "execute", execute)
         try:
             await migrate_up(base, files=FILES)
-        except psycopg.OperationalError:
+        except ConnectionLost:
             assert await state(base) == "interrupted"
     await migrate_up(base, files=FILES)
     assert await contents(base) == [1, 2]

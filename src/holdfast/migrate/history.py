@@ -234,6 +234,13 @@ async def note_step(
     )
 
 
+async def forget_step(connection: Connection, migration: Migration, direction: Direction, step: int) -> None:
+    """Take back the note that a statement begins, where the server refused it; never that it is finished."""
+    await connection.execute(
+        STATEMENTS["forget_step"], {**_key(migration), "direction": direction, "step": step}
+    )
+
+
 async def end_steps(connection: Connection, migration: Migration, duration_ms: int) -> None:
     """Say that a file without a transaction is applied whole."""
     await connection.execute(STATEMENTS["end_steps"], {**_key(migration), "duration_ms": duration_ms})

@@ -126,6 +126,12 @@ WHERE system = %(system)s AND number = %(number)s;
 -- Removes the notes on single statements once the file is through.
 DELETE FROM holdfast.migration_steps WHERE system = %(system)s AND number = %(number)s;
 
+-- name: forget_step
+-- Takes back that a statement begins: the server refused it.
+DELETE FROM holdfast.migration_steps
+WHERE system = %(system)s AND number = %(number)s AND direction = %(direction)s AND step = %(step)s
+  AND finished_at IS NULL;
+
 -- name: steps
 -- What an earlier attempt did of a file without a transaction.
 SELECT step, checksum, finished_at IS NOT NULL AS finished

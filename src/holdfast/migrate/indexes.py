@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from psycopg import sql
+from psycopg import errors, sql
 from psycopg.rows import dict_row
 
 from holdfast.migrate.files import created_index
@@ -52,24 +52,50 @@ async def drop_broken_index(connection: Connection, statement: SqlStatement) -> 
     return True
 
 
-async def already_done(connection: Connection, statement: SqlStatement) -> bool:
-    """Tell whether a statement that was cut off had come to its end: the index is whole, or is gone."""
-    found = await _find(connection, statement)
-    if found is not None:
-        return bool(found["valid"])
+async def is_built(connection: Connection, statement: SqlStatement) -> bool:
+    """Tell whether the index that a statement builds CONCURRENTLY stands, whole and as it says.
+
+    Its definition is compared with that of an index that the same words give on an empty table like this
+    one. False where that cannot be had: then the statement is run, and the server says what is wrong.
+    """
+    found, created = await _find(connection, statement), created_index(statement)
+    if found is None or created is None or not found["valid"]:
+        return False
+    likeness = (
+        sql.SQL("CREATE TEMPORARY TABLE {} (LIKE {})").format(
+            sql.Identifier(found["table"]), sql.SQL(created.table)
+        ),
+        sql.SQL("CREATE {}INDEX {} ON {} {}").format(
+            sql.SQL("UNIQUE " if created.unique else ""),
+            sql.SQL(created.name),
+            sql.Identifier("pg_temp", found["table"]),
+            sql.SQL(created.rest),
+        ),
+    )
+    try:
+        async with connection.transaction(force_rollback=True):
+            for command in likeness:
+                await connection.execute(command, prepare=False)
+            names = {"name": found["name"], "table": found["table"]}
+            alike = (await _rows(connection, "definition", names))[0]["definition"]
+    except (errors.ProgrammingError, errors.NotSupportedError, errors.DataError):
+        return False
+    return bool(found["definition"] == alike)
+
+
+async def is_dropped(connection: Connection, statement: SqlStatement) -> bool:
+    """Tell whether the index that a statement drops CONCURRENTLY is gone."""
     dropped = _DROP.fullmatch(statement.text)
     if dropped is None:
         return False
-    rows = await _rows(connection, "relation_exists", {"name": dropped["name"]})
-    return not rows[0]["exists"]
+    return not (await _rows(connection, "relation_exists", {"name": dropped["name"]}))[0]["exists"]
 
 
 async def _find(connection: Connection, statement: SqlStatement) -> dict[str, Any] | None:
     created = created_index(statement)
     if created is None:
         return None
-    name, table = created
-    rows = await _rows(connection, "find_index", {"name": name, "table": table})
+    rows = await _rows(connection, "find_index", {"name": created.name, "table": created.table})
     return rows[0] if rows else None
 
 

@@ -1,10 +1,20 @@
 -- name: find_index
--- The index of a given name on a given table, and whether it is whole.
-SELECT space.nspname AS schema, class.relname AS name, index.indisvalid AS valid
+-- The index of a given name on a given table, whether it is whole, and what it is on, without any names.
+SELECT space.nspname AS schema, class.relname AS name, index.indisvalid AS valid,
+       (SELECT relname FROM pg_catalog.pg_class WHERE oid = index.indrelid) AS table,
+       index.indisunique || substring(pg_get_indexdef(index.indexrelid) FROM ' USING .*$') AS definition
 FROM pg_catalog.pg_index AS index
 JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid AND class.relkind = 'i'
 JOIN pg_catalog.pg_namespace AS space ON space.oid = class.relnamespace
 WHERE index.indrelid = to_regclass(%(table)s) AND class.relname = (parse_ident(%(name)s))[1];
+
+-- name: definition
+-- What the index of a given name on a temporary table is on, without any names, as find_index has it.
+SELECT index.indisunique || substring(pg_get_indexdef(index.indexrelid) FROM ' USING .*$') AS definition
+FROM pg_catalog.pg_index AS index
+JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid
+JOIN pg_catalog.pg_class AS owner ON owner.oid = index.indrelid
+WHERE class.relnamespace = pg_my_temp_schema() AND class.relname = %(name)s AND owner.relname = %(table)s;
 
 -- name: leftovers
 -- INVALID indexes that a REINDEX CONCURRENTLY left on what it was told to build again, and nobody builds now.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from holdfast.migrate.header import MigrationId
 from holdfast.migrate.splitting import SqlStatement
@@ -50,9 +51,19 @@ _CREATE_INDEX = re.compile(
 )
 
 
-def created_index(statement: SqlStatement) -> tuple[str, str] | None:
-    """Return the name and the table, as written, of the index that a statement builds CONCURRENTLY."""
+class CreatedIndex(NamedTuple):
+    """An index that a statement builds CONCURRENTLY: its name, its table, and the rest, as written."""
+
+    name: str
+    table: str
+    unique: bool
+    rest: str
+
+
+def created_index(statement: SqlStatement) -> CreatedIndex | None:
+    """Return the index that a statement builds CONCURRENTLY, if it does and names it."""
     match = _CREATE_INDEX.match(statement.text)
     if match is None or match["name"].upper() == "ON":
         return None
-    return match["name"], match["table"]
+    unique = "UNIQUE" in match[0][: match.start("name") - match.start()].upper()
+    return CreatedIndex(match["name"], match["table"], unique, statement.text[match.end() :])

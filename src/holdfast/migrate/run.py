@@ -23,7 +23,7 @@ from holdfast.system import Connection, System
 Outcome = Literal["done", "busy", "overtaken"]
 At = Callable[[str], Awaitable[None] | None]
 NEEDS_ITS_OWN = (errors.ActiveSqlTransaction, errors.InvalidTransactionTermination)
-_STEP_BACK = (errors.LockNotAvailable, errors.DeadlockDetected, errors.SerializationFailure)
+STEP_BACK = (errors.LockNotAvailable, errors.DeadlockDetected, errors.SerializationFailure)
 _STATEMENTS = Statements("holdfast.migrate", "run.sql")
 _HAS_TRANSACTION_TIMEOUT = 170000
 # Ends what a file has set, whose rights it took on, and the temporary tables that it made.
@@ -131,7 +131,7 @@ def refused(
     that is not the one before the migration.
     """
     file = migration.file_of(statement)
-    if isinstance(error, _STEP_BACK):
+    if isinstance(error, STEP_BACK):
         return LockedOut(f"{file}:{statement.line}", error)
     if isinstance(error, NEEDS_ITS_OWN) and not migration.transactional:
         return error
@@ -141,14 +141,14 @@ def refused(
 
 def refused_at_end(migration: Migration, error: psycopg.Error) -> Exception:
     """Return what to raise where the server refused to commit a migration, as a deferred constraint does."""
-    if isinstance(error, _STEP_BACK):
+    if isinstance(error, STEP_BACK):
         return LockedOut(migration.file, error)
     return _failed(error, migration.file, None, "", "COMMIT")
 
 
 def refused_of_ours(migration: Migration, error: psycopg.Error) -> Exception:
     """Return what to raise where the server refused what stands around a migration: the turn, the history."""
-    if isinstance(error, _STEP_BACK):
+    if isinstance(error, STEP_BACK):
         return LockedOut(migration.file, error)
     advice = ""
     if isinstance(error, errors.InsufficientPrivilege):
@@ -184,7 +184,7 @@ def _failed(
 
 
 def _without_secrets(statement: str) -> str:
-    """Return a statement as it may be shown: where it may hold a password, no more than how it begins."""
+    """Return a statement as it may be shown: where it may hold a password, no more than its first word."""
     if _SECRET.search(statement) is None:
         return statement
-    return f"{' '.join(statement.split()[:2])} ... (left out: it may hold a password)"
+    return f"{statement.split()[0]} ... (left out: it may hold a password)"
