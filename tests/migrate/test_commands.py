@@ -32,10 +32,13 @@ def test_up_status_and_down_on_the_embedded_server(holdfast: HoldfastCommands) -
 
 
 def test_down_asks_and_is_refused_where_nobody_can_be_asked(holdfast: HoldfastCommands) -> None:
+    assert holdfast.run("migrate", "down", "--system", "chain").stdout == "Nothing of chain is applied.\n"
+    assert holdfast.run("migrate", "up", "--system", "chain").returncode == 0
     for arguments in ([], ["--json"]):
-        ended = holdfast.run("migrate", "down", "--system", "triggers", *arguments)
+        ended = holdfast.run("migrate", "down", "--system", "chain", *arguments)
         assert ended.returncode == 2
         assert "--yes" in ended.stderr
+        assert "Undo chain/0" in ended.stderr
         assert ended.stdout == ""
 
 

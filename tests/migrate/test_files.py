@@ -54,6 +54,13 @@ GOOD = "-- UP\nSELECT 1;\n-- DOWN\nSELECT 2;\n"
     [
         ("SELECT 1;", 1, "there is no -- UP part"),
         ("SELECT 1;\n" + GOOD, 1, "SQL before -- UP"),
+        ("-- UP\nSELECT 1; -- one\rDROP TABLE t;\n-- DOWN\nSELECT 2;\n", 2, "a carriage return"),
+        ("-- UP\nSELECT 1;\n-- DOWN\nSELECT '\r';\n", 4, "a carriage return"),
+        ("-- no-transaction\n-- UP\nSET ROLE a;\n-- DOWN\nSELECT 2;\n", 3, "SET would end with its own"),
+        ("-- no-transaction\n-- UP\nSELECT 1;\n-- DOWN\nset a = 1;\n", 5, "SET would end with its own"),
+        ("-- UP\nSET TRANSACTION ISOLATION LEVEL SERIALIZABLE;\n-- DOWN\nSELECT 2;\n", 2, "isolation level"),
+        ("-- UP\nSET transaction_isolation = 'serializable';\n-- DOWN\nSELECT 2;\n", 2, "isolation level"),
+        ("-- UP\nSET LOCAL standard_conforming_strings = off;\n-- DOWN\nSELECT 2;\n", 2, "is read with"),
         (GOOD + GOOD, 5, "a second -- UP"),
         ("-- UP\nSELECT 1;\n-- DOWN\nSELECT 2;\n-- DOWN\n", 5, "a second -- DOWN"),
         ("-- DOWN\nSELECT 1;\n-- UP\nSELECT 2;\n", 3, "-- UP after -- DOWN"),

@@ -166,15 +166,18 @@ async def migrate_down(
     tell: Tell = to_log,
     files: Files | None = None,
     at: At | None = None,
+    asked: Sequence[MigrationId] | None = None,
 ) -> list[Done]:
     """Undo the newest ``steps`` migrations of a system, newest first, and return them.
 
+    ``asked`` are those that are meant, newest first, as ``would_undo`` told them: it raises ``Conflict``,
+    and goes no further, where the newest are others by then.
     Raises ``NotReversible`` where one says that it is irreversible, its file is missing, or what was
     built on it later is still applied; then nothing is undone. ``WrongUse`` for a system that nobody
     declares. An edited file does not stop it: the way back is the file's as it stands.
     """
     everything = _files(files)
-    choose = undoing.newest(everything, system, steps)
+    choose = undoing.bound(undoing.newest(everything, system, steps), asked)
     return await work_through(database, everything, choose, tell=tell, at=at)
 
 
@@ -184,13 +187,15 @@ async def rollback(
     *,
     tell: Tell = to_log,
     files: Files | None = None,
+    asked: Sequence[MigrationId] | None = None,
 ) -> list[Done]:
     """Undo all migrations of a system after ``last``, newest first; number 0 stands for all of them.
 
     Raises as ``migrate_down`` does, and ``NotFound`` where ``last`` is not applied.
     """
     everything = _files(files)
-    return await work_through(database, everything, undoing.after(everything, last), tell=tell)
+    choose = undoing.bound(undoing.after(everything, last), asked)
+    return await work_through(database, everything, choose, tell=tell)
 
 
 async def redo(
@@ -200,9 +205,10 @@ async def redo(
     *,
     tell: Tell = to_log,
     files: Files | None = None,
+    asked: Sequence[MigrationId] | None = None,
 ) -> list[Done]:
     """Undo the newest ``steps`` migrations of a system and apply them again, as their files stand now."""
-    undone = await migrate_down(database, system, steps, tell=tell, files=files)
+    undone = await migrate_down(database, system, steps, tell=tell, files=files, asked=asked)
     if not undone:
         return undone
     newest = max(each.id for each in undone)

@@ -187,4 +187,4 @@ def _without_secrets(statement: str) -> str:
     """Return a statement as it may be shown: where it may hold a password, no more than its first word."""
     if _SECRET.search(statement) is None:
         return statement
-    return f"{statement.split()[0]} ... (left out: it may hold a password)"
+    return f"{statement.split(maxsplit=1)[0]} ... (left out: it may hold a password)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from holdfast.errors import NotFound, WrongUse
+from holdfast.errors import Conflict, NotFound, WrongUse
 from holdfast.migrate import plan
 from holdfast.migrate.driving import Choose, Done, Todo
 from holdfast.migrate.errors import NotReversible
@@ -47,6 +47,34 @@ def after(files: Files, last: MigrationId) -> Choose:
     return choose
 
 
+def bound(choose: Choose, asked: Sequence[MigrationId] | None) -> Choose:
+    """Let a choice be no other than what was asked for, newest first; where nothing was, it is free.
+
+    The choice raises ``Conflict`` where others have applied or undone something by then.
+    """
+    if asked is None:
+        return choose
+
+    def as_asked(rows: Sequence[Applied], done: Sequence[Done]) -> Todo:
+        todo = choose(rows, done)
+        found = [each.id for each in done] + [migration.id for migration, _ in todo]
+        if found != list(asked):
+            rest = found[len(done) :]
+            raise Conflict(
+                f"Others have changed the history: to be undone was {_listed(asked[len(done) :])}, "
+                f"and would be {_listed(rest)} now.",
+                hint=f"Undone so far: {_listed([each.id for each in done])}. "
+                "Look at holdfast migrate status, then ask again.",
+            )
+        return todo
+
+    return as_asked
+
+
+def _listed(ids: Sequence[MigrationId]) -> str:
+    return ", ".join(map(str, ids)) or "nothing"
+
+
 def _check_system(files: Files, system: str) -> None:
     if system not in files.systems:
         raise plan.unknown_system(system, files.systems)
@@ -60,6 +88,8 @@ def _undo(files: Files, rows: Sequence[Applied], going: Sequence[Applied]) -> To
     known = {migration.id: migration for migration in files.ordered}
     ids = {row.id for row in going}
     for row in going:
+        if row.outcome == "applying":
+            raise plan.half_applied(row)
         if row.id not in known:
             raise NotReversible(
                 f"{row.id} ({row.name}) is applied and its file is missing.",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
 from holdfast.errors import WrongUse
@@ -9,6 +11,7 @@ from holdfast.migrate import engine, resetting
 from holdfast.migrate.commands.asked import Asked, migrate_options
 from holdfast.migrate.commands.planned import read_id, show_done, show_planned
 from holdfast.migrate.driving import Done, Todo
+from holdfast.migrate.header import MigrationId
 from holdfast.postgres.database import Database
 from holdfast.settings import is_production
 from holdfast.terminal.output import confirm, emit, note
@@ -17,10 +20,6 @@ steps_option = click.option(
     "--steps", type=click.IntRange(min=1), default=1, show_default=True, help="How many."
 )
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
-
-
-def _how_many(steps: int) -> str:
-    return "the newest migration" if steps == 1 else f"the newest {steps} migrations"
 
 
 @click.command("down")
@@ -32,14 +31,26 @@ def down(asked: Asked, *, steps: int, yes: bool) -> None:
     system = asked.one_system
     nothing = f"Nothing of {system} is applied."
 
-    async def work(database: Database) -> list[Done]:
-        return await engine.migrate_down(database, system, steps, tell=note, files=asked.all_files)
-
-    if asked.dry_run:
-        show_planned(asked, _would_undo(asked, system, steps=steps), nothing=nothing)
+    todo = _would_undo(asked, system, steps=steps)
+    if asked.dry_run or not todo:
+        show_planned(asked, todo, nothing=nothing)
         return
-    confirm(asked.options, f"Undo {_how_many(steps)} of {system}, with what their tables hold?", yes=yes)
+    going = _ids(todo)
+
+    async def work(database: Database) -> list[Done]:
+        files = asked.all_files
+        return await engine.migrate_down(database, system, steps, tell=note, files=files, asked=going)
+
+    confirm(asked.options, f"Undo {_listed(going)}, with what their tables hold?", yes=yes)
     show_done(asked, asked.run(work, purpose="down"), nothing=nothing)
+
+
+def _ids(todo: Todo) -> list[MigrationId]:
+    return [migration.id for migration, _ in todo]
+
+
+def _listed(ids: Sequence[MigrationId]) -> str:
+    return ", ".join(map(str, ids))
 
 
 def _would_undo(asked: Asked, system: str, *, steps: int = 1, after: int | None = None) -> Todo:
@@ -58,15 +69,16 @@ def rollback(asked: Asked, *, last: str, yes: bool) -> None:
     stays = read_id(asked, last)
     nothing = f"Nothing of {stays.system} is applied after {stays}."
 
-    async def work(database: Database) -> list[Done]:
-        return await engine.rollback(database, stays, tell=note, files=asked.all_files)
-
     todo = _would_undo(asked, stays.system, after=stays.number)
     if asked.dry_run or not todo:
         show_planned(asked, todo, nothing=nothing)
         return
-    named = ", ".join(str(migration.id) for migration, _ in todo)
-    confirm(asked.options, f"Undo {named}, with what their tables hold?", yes=yes)
+    going = _ids(todo)
+
+    async def work(database: Database) -> list[Done]:
+        return await engine.rollback(database, stays, tell=note, files=asked.all_files, asked=going)
+
+    confirm(asked.options, f"Undo {_listed(going)}, with what their tables hold?", yes=yes)
     show_done(asked, asked.run(work, purpose="rollback"), nothing=nothing)
 
 
@@ -79,15 +91,17 @@ def redo(asked: Asked, *, steps: int, yes: bool) -> None:
     system = asked.one_system
     nothing = f"Nothing of {system} is applied."
 
-    async def work(database: Database) -> list[Done]:
-        return await engine.redo(database, system, steps, tell=note, files=asked.all_files)
-
-    if asked.dry_run:
-        undone = _would_undo(asked, system, steps=steps)
+    undone = _would_undo(asked, system, steps=steps)
+    if asked.dry_run or not undone:
         again: Todo = [(migration, "up") for migration, _ in reversed(undone)]
         show_planned(asked, [*undone, *again], nothing=nothing)
         return
-    question = f"Undo {_how_many(steps)} of {system}, with what their tables hold, and apply them again?"
+    going = _ids(undone)
+
+    async def work(database: Database) -> list[Done]:
+        return await engine.redo(database, system, steps, tell=note, files=asked.all_files, asked=going)
+
+    question = f"Undo {_listed(going)}, with what their tables hold, and apply again?"
     confirm(asked.options, question, yes=yes)
     show_done(asked, asked.run(work, purpose="redo"), nothing=nothing)
 
