@@ -14,7 +14,7 @@ from functools import cache
 from typing import Literal
 
 from holdfast.errors import NotFound, WrongUse
-from holdfast.migrate.errors import MalformedMigration, MigrationsDisagree
+from holdfast.migrate.errors import MalformedMigration, MigrationsDisagree, NotReversible
 from holdfast.migrate.files import Migration, migrations_of
 from holdfast.migrate.header import MigrationId
 from holdfast.migrate.history import Applied
@@ -252,10 +252,19 @@ def check_outside(files: Files, entries: Iterable[Entry], rows: Iterable[Applied
     ]
     if missing:
         raise MigrationsDisagree(
-            f"Nothing was migrated: {'; '.join(missing)}, which is neither applied nor at hand as a file.",
+            f"{'; '.join(missing)}, which is neither applied nor at hand as a file.",
             hint="Apply that first, or name its folder too: --dir DIR --system NAME for each.",
             problems=missing,
         )
+
+
+def half_applied(row: Applied) -> NotReversible:
+    """Return the refusal to undo a file of which only some statements are done."""
+    return NotReversible(
+        f"{row.id} ({row.name}) was cut off while it was applied, and only some of its statements are done.",
+        hint="End it first, then undo it: holdfast migrate up. Statements that are not recorded as done may "
+        "be edited before.",
+    )
 
 
 def check(entries: Sequence[Entry]) -> None:
@@ -263,7 +272,7 @@ def check(entries: Sequence[Entry]) -> None:
     found = problems(entries)
     if found:
         raise MigrationsDisagree(
-            "Nothing was migrated: " + "; ".join(what for what, _ in found) + ".",
+            "The files and the database's history disagree: " + "; ".join(what for what, _ in found) + ".",
             hint=" ".join(dict.fromkeys(hint for _, hint in found)),
             problems=[what for what, _ in found],
         )
