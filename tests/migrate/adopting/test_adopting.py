@@ -276,7 +276,7 @@ def test_flyway_baseline_and_undone_versions(
     adopted = holdfast.json(
         "migrate", "--dir", str(of_flyway), "--system", "shop", "adopt", DATABASE_URL=empty_conninfo
     )
-    assert adopted["adopted"] == [f"shop/{number:04}" for number in range(1, 7)]
+    assert adopted["adopted"] == [f"shop/{number}000000" for number in range(1, 7)]
 
 
 def test_a_table_of_another_name_is_named(

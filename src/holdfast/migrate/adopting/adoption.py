@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import psycopg
+
 from holdfast import __version__
-from holdfast.errors import Conflict, WrongUse
+from holdfast.errors import Conflict, HoldfastError, WrongUse
 from holdfast.migrate import history
 from holdfast.migrate.adopting.baseline import FILE_NAME, baseline, dump
 from holdfast.migrate.adopting.errors import NoHistory, not_adopted
@@ -65,16 +68,52 @@ async def adopt(
         adoption, content = await _of_files(database, asked, found, files), ""
     if adoption.drift.differences or dry_run:
         return adoption
-    if adoption.written is not None:
-        adoption.written.parent.mkdir(parents=True, exist_ok=True)
-        adoption.written.write_text(content, encoding="utf-8")
+    if adoption.written is None:
+        await _record(database, asked, adoption, found, tell)
+        return adoption
+    _write_durably(adoption.written, content)
     try:
         await _record(database, asked, adoption, found, tell)
     except BaseException:
-        if adoption.written is not None:
+        if await _is_surely_not_recorded(database, asked):
             adoption.written.unlink()
+        else:
+            tell(
+                f"{adoption.written} stays: the history may hold it, though no answer came. Look with "
+                "`holdfast migrate status`, and remove the file only where nothing is applied."
+            )
         raise
     return adoption
+
+
+def _write_durably(file: Path, content: str) -> None:
+    """Write a new file, which a crash does not take away once a history names it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("x", encoding="utf-8") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    descriptor = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+async def _is_surely_not_recorded(database: Database, asked: Takeover) -> bool:
+    """Tell whether the history holds nothing of the system and no transaction of ours may yet add it.
+
+    Whoever has the turn knows that the transaction that had it before has ended.
+    """
+    try:
+        async with database.direct() as connection, connection.transaction():
+            if not await history.history_exists(connection):
+                return True
+            if not await Turn(0.0, lambda _: None).take(connection):
+                return False
+            return all(row.system != asked.system for row in await history.read_history(connection))
+    except (psycopg.Error, HoldfastError):
+        return False
 
 
 async def _find(database: Database, asked: Takeover) -> History | None:
@@ -155,15 +194,11 @@ async def _record(
     turn = Turn(database.settings.get(PATIENCE), tell)
     async with database.direct() as connection:
         await history.ensure_history(connection)
-        while True:
-            async with connection.transaction():
-                if await turn.take(connection):
-                    await _check_unknown(connection, asked.system)
-                    await _check_unchanged(connection, found)
-                    for each in adoption.taken:
-                        await _write(connection, each)
-                    return
-            await turn.wait(connection)
+        async with turn.transaction(connection):
+            await _check_unknown(connection, asked.system)
+            await _check_unchanged(connection, found)
+            for each in adoption.taken:
+                await _write(connection, each)
 
 
 async def _check_unchanged(connection: Connection, found: History | None) -> None:
