@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from psycopg import sql
 
+from holdfast.errors import Conflict
 from holdfast.migrate.engine import migrate_up
 from holdfast.postgres.database import Database
+from holdfast.postgres.endpoint import Endpoint
 from holdfast.settings import Settings
 from tests.fixtures.migrations import migration_files, table
 
+WHOLE = {f"a/{number:04}_x": table(f"public.t{number}") for number in range(1, 15)} | {
+    "a/0015_steps": "-- no-transaction\n-- UP\nSELECT 1;\nSELECT 2;\n-- DOWN\nSELECT 1;\n"
+}
 FILES = migration_files(
-    {f"a/{number:04}_x": table(f"public.t{number}") for number in range(1, 16)}
+    WHOLE
     | {
         "a/0016_index": "-- no-transaction\n-- UP\nINSERT INTO public.t1 VALUES (1);\n"
         "CREATE INDEX CONCURRENTLY t1_more ON public.t1 (id, (id + 1));\nINSERT INTO public.t1 VALUES (2);\n"
@@ -21,10 +27,11 @@ FILES = migration_files(
 )
 
 
-async def test_any_number_at_once_apply_each_once(pooled_conninfo: str) -> None:
+async def test_any_number_at_once_apply_each_once(pooled_conninfo: str, debian_conninfo: str) -> None:
     async def one() -> list[int]:
         settings = Settings({"HOLDFAST_POOL_ACQUIRE_TIMEOUT": "30s"})
-        async with Database.open(pooled_conninfo, settings, min_size=0, max_size=2) as database:
+        endpoint = Endpoint(pooled_conninfo, embedded=False, origin="a test", direct=debian_conninfo)
+        async with Database.open(endpoint, settings, min_size=0, max_size=2) as database:
             return [each.number for each in await migrate_up(database, files=FILES)]
 
     done = await asyncio.wait_for(asyncio.gather(*(one() for _ in range(6))), 60)
@@ -35,3 +42,25 @@ async def test_any_number_at_once_apply_each_once(pooled_conninfo: str) -> None:
             sql.SQL("SELECT indisvalid FROM pg_index WHERE indexrelid = 'public.t1_more'::regclass")
         )
         assert built == {"indisvalid": True}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE INDEX CONCURRENTLY t1_more ON public.t1 (id);",
+        "DO $$ BEGIN INSERT INTO public.t1 VALUES (2); COMMIT; END $$;",
+    ],
+)
+async def test_what_needs_a_session_of_its_own_is_refused_without_a_way_round_the_pooler(
+    pooled_conninfo: str, statement: str
+) -> None:
+    alone = f"-- no-transaction\n-- UP\nINSERT INTO public.t1 VALUES (1);\n{statement}\n-- DOWN\nSELECT 1;\n"
+    files = migration_files(WHOLE | {"a/0016_alone": alone})
+    async with Database.open(pooled_conninfo, Settings({}), min_size=1, max_size=2) as database:
+        with pytest.raises(Conflict, match="a pooler stands before the server") as caught:
+            await migrate_up(database, files=files)
+        assert "HOLDFAST_DIRECT_DATABASE_URL" in caught.value.hint
+        for _ in range(4):  # each in a session that the pooler chooses
+            assert await database.fetch_one(sql.SQL("SELECT current_setting('lock_timeout') AS wait")) == {
+                "wait": "0"
+            }

@@ -85,15 +85,15 @@ async def _run(run: Run, migration: Migration, direction: Direction) -> Result:
 
 
 async def _generate(run: Run, migration: Migration) -> None:
-    """Generate what follows from the file, with the file's limits; then end what the file has left."""
+    """End what the file has left, and generate what follows from it within the file's limits."""
     connection = run.connection
+    commands = "; ".join((*RESETS, limits(connection, run.budget(migration))))
+    await connection.execute(sql.SQL(commands), prepare=False)
     if system := run.generating.get(migration.id.system):
-        await connection.execute(sql.SQL(limits(connection, run.budget(migration))), prepare=False)
         try:
             await generating.generate(connection, [system])
         except STEP_BACK as error:
             raise LockedOut(migration.file, error) from error
-    await connection.execute(sql.SQL("; ".join(RESETS)), prepare=False)
 
 
 def _check_session(run: Run, migration: Migration) -> None:
@@ -115,7 +115,7 @@ def _told(migration: Migration, error: psycopg.Error, *, lost: bool) -> Holdfast
     if isinstance(error, errors.InsufficientPrivilege):
         state = f"Migrate as the role that owns the schema holdfast, or grant it the rights. {state}"
     return MigrationFailed(
-        f"{migration.file}: the history of migrations could not be kept: {message}.",
+        f"{migration.file}: around its statements: {message}.",
         hint=state,
         file=migration.file,
         sqlstate=error.sqlstate,
