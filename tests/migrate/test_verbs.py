@@ -91,7 +91,18 @@ def test_create_numbers_the_next_file_and_validate_reads_it(shop: Shop) -> None:
     refused = shop.run("validate")
     assert refused.returncode == 1
     assert "0002_table.sql) was edited after it was applied" in refused.stderr
+    assert "migrated" not in refused.stderr.partition("\n")[0]  # validating migrates nothing anyway
     assert shop.run("validate", "--files-only").stdout == "4 files are valid; not compared with a database.\n"
+
+
+def test_validate_names_each_statement_that_no_grammar_takes(shop: Shop) -> None:
+    shop.write("0004_table", "-- UP\nSELECT 1;\nCREATE TABL x (id int);\n-- DOWN\nSELECT 1;\n")
+    shop.write("0005_table", "-- UP\nSELECT 1;\n-- DOWN\nDROP TABLE\n  IF EXIST x;\n")
+    for options in (("--files-only",), ()):
+        refused = shop.run("validate", *options)
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert f'{shop.folder}/0004_table.sql:3: syntax error at or near "TABL"' in refused.stderr
+        assert f"{shop.folder}/0005_table.sql:5: syntax error" in refused.stderr
 
 
 def test_a_folder_may_depend_on_what_the_history_alone_knows(shop: Shop, tmp_path: Path) -> None:

@@ -57,7 +57,10 @@ def test_rules_are_chosen_and_explained(holdfast: HoldfastCommands, folder: Path
         "drop-index",
     )
     assert holdfast.run("migrate", "lint", *here, *without).returncode == 0
-    assert holdfast.run("migrate", "lint", *here, "--rule", "no-such").returncode == 1
+    for option in ("--rule", "--without"):
+        refused = holdfast.run("migrate", "lint", *here, option, "no-such")
+        assert refused.returncode == 2
+        assert "There is no rule named no-such" in refused.stderr
     told = holdfast.json("migrate", "lint", "--explain", "--rule", "drop-table")
     assert [each["name"] for each in told] == ["drop-table"]
     assert "DROP TABLE app.orders;" in told[0]["example"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
 
+from holdfast.migrate.adopting.baseline import baseline, dump
 from holdfast.migrate.lint.finding import Finding
 from holdfast.migrate.lint.linting import judged, lint
 from holdfast.migrate.lint.squawk import squawk_findings, squawk_path
@@ -155,6 +157,92 @@ def test_a_validated_check_lets_not_null_be_set() -> None:
     required = "ALTER TABLE app.t ALTER COLUMN c SET NOT NULL;\nALTER TABLE app.t DROP CONSTRAINT full_c;"
     assert dangers(made, added, validated, required) == []
     assert dangers(made, added, required) == ["set-not-null", "drop-constraint"]
+
+
+def test_a_way_back_does_not_make_later_files_forget_what_was_made() -> None:
+    back = "-- UP\n{}\n-- DOWN\n{}\n"
+    drop = "DROP TABLE app.t;"
+    made = back.format("CREATE TABLE app.t (id bigint PRIMARY KEY, c varchar(20));", drop)
+    assert dangers(made, "ALTER TABLE app.t ALTER COLUMN c TYPE varchar(40);") == []
+    assert dangers(made, "ALTER TABLE app.t ALTER COLUMN c TYPE varchar(10);") == ["change-column-type"]
+    parts = back.format("CREATE TABLE app.t (id bigint, c text) PARTITION BY RANGE (id);", drop)
+    index = "-- no-transaction\n" + back.format(
+        "CREATE INDEX CONCURRENTLY i ON app.t (c);", "DROP INDEX CONCURRENTLY app.i;"
+    )
+    assert "index-on-partitioned-table" in rules(parts, index)
+    added = back.format(
+        "ALTER TABLE app.t ADD CONSTRAINT full_c CHECK (c IS NOT NULL) NOT VALID;",
+        "ALTER TABLE app.t DROP CONSTRAINT full_c;",
+    )
+    validated = back.format("ALTER TABLE app.t VALIDATE CONSTRAINT full_c;", "SELECT 1;")
+    required = back.format(
+        "ALTER TABLE app.t ALTER COLUMN c SET NOT NULL;", "ALTER TABLE app.t ALTER COLUMN c DROP NOT NULL;"
+    )
+    assert dangers(made, added, validated, required) == []
+    renamed = back.format(
+        "ALTER TABLE app.t RENAME COLUMN c TO d;", "ALTER TABLE app.t RENAME COLUMN d TO c;"
+    )
+    wider = "ALTER TABLE app.t ALTER COLUMN d TYPE varchar(40);"
+    assert dangers(made, renamed, wider) == dangers(made, renamed)
+
+
+@pytest.mark.parametrize(
+    ("statement", "wanted"),
+    [
+        ("SET lock_timeout = 0;", ["disables-timeouts"]),
+        ("SET LOCAL lock_timeout TO '0s';", ["disables-timeouts"]),
+        ("SET lock_timeout = '0.1ms';", ["disables-timeouts"]),
+        ("SET lock_timeout TO DEFAULT;", ["disables-timeouts"]),
+        ("RESET lock_timeout;", ["disables-timeouts"]),
+        ("RESET ALL;", ["disables-timeouts"]),
+        ("SELECT set_config('lock_timeout', '0', true);", ["disables-timeouts"]),
+        ("SET lock_timeout = '5s';", ["own-lock-timeout"]),
+        ("SET LOCAL lock_timeout = 500;", ["own-lock-timeout"]),
+        ("SELECT set_config('lock_timeout', '1min', true);", ["own-lock-timeout"]),
+        ("SELECT set_config('lock_timeout', current_setting('app.wait'), true);", ["own-lock-timeout"]),
+        ("SELECT set_config('app.note', 'lock_timeout', true);", []),
+        ("SET work_mem = '64MB';", []),
+    ],
+)
+def test_a_lock_timeout_that_ends_is_not_one_that_is_switched_off(statement: str, wanted: list[str]) -> None:
+    assert rules(statement) == wanted
+
+
+def test_names_that_only_running_it_tells_are_said_to_be() -> None:
+    said = found(
+        "DO $$ DECLARE w text; BEGIN EXECUTE 'DROP TABLE ' || quote_ident(w);"
+        " EXECUTE format('DROP TABLE app.%I', w); EXECUTE format('DROP TABLE app.log_%s', w); END $$;"
+    )
+    assert [each.found for each in said if each.rule == "drop-table"] == [
+        "DROP TABLE a name known only at run time (in DO EXECUTE)",
+        "DROP TABLE a name known only at run time (app.*) (in DO EXECUTE)",
+        "DROP TABLE a name known only at run time (app.log_*) (in DO EXECUTE)",
+    ]
+    assert "holdfast_unknown" not in str([each.fields() for each in said])
+
+
+def test_functions_in_front_of_what_they_name_may_be_made_unchecked() -> None:
+    off = "SET check_function_bodies = false;\n"
+    function = "CREATE FUNCTION app.f() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM app.t';\n"
+    table = "CREATE TABLE app.t (id bigint PRIMARY KEY);\n"
+    assert rules(off + function + table) == []
+    assert rules(off + table) == []
+    assert rules(off + table + function) == ["function-bodies-unchecked"]
+    assert dangers(off + table + function) == []
+    assert rules(off.replace("false", "true") + function) == []
+
+
+def test_a_baseline_needs_no_allowance(empty_conninfo: str) -> None:
+    with psycopg.connect(empty_conninfo, autocommit=True) as connection:
+        connection.execute("CREATE TABLE public.t (id bigint PRIMARY KEY, c text NOT NULL CHECK (c <> ''))")
+        connection.execute("CREATE TABLE public.u (id bigint PRIMARY KEY, t bigint REFERENCES public.t)")
+        connection.execute("CREATE INDEX u_t ON public.u (t)")
+        connection.execute(
+            "CREATE FUNCTION public.f() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM public.t'"
+        )
+    made = baseline(dump(empty_conninfo), system="shop", shown="migrations", origin="what it holds")
+    assert "SET check_function_bodies = false" in made.content
+    assert lint([made]) == []
 
 
 def test_columns_that_are_not_null_may_become_the_key() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import click
 
-from holdfast.errors import NotFound
+from holdfast.errors import WrongUse
 from holdfast.migrate import engine
 from holdfast.migrate.commands.asked import Asked, migrate_options
 from holdfast.migrate.lint.finding import Finding
@@ -72,7 +72,7 @@ def lint(
 def _known(*names: str) -> None:
     for name in names:
         if name not in RULES and name != "suppression" and not name.startswith("squawk:"):
-            raise NotFound(
+            raise WrongUse(
                 f"There is no rule named {name}.", hint="holdfast migrate lint --explain lists them."
             )
 

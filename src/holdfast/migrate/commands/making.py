@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.resources import files as files_of_package
 from pathlib import Path
@@ -12,9 +13,11 @@ from holdfast.errors import WrongUse
 from holdfast.migrate import engine
 from holdfast.migrate.commands.asked import Asked, migrate_options
 from holdfast.migrate.driving import Todo
+from holdfast.migrate.errors import MalformedMigration
 from holdfast.migrate.formats.detecting import FORMATS
 from holdfast.migrate.formats.making import new_files
 from holdfast.migrate.formats.source import read_sources
+from holdfast.migrate.migration import Migration
 from holdfast.postgres.database import Database
 from holdfast.terminal.output import emit
 
@@ -72,6 +75,7 @@ def _folder(asked: Asked) -> Path:
 def validate(asked: Asked, *, files_only: bool) -> None:
     """Check that all files are understood and in order, and that the database's history agrees with them."""
     wanted = asked.files
+    _check_grammar(wanted.ordered)
     waiting: Todo = ()
 
     async def look(database: Database) -> Todo:
@@ -86,3 +90,20 @@ def validate(asked: Asked, *, files_only: bool) -> None:
         {"files": count, "pending": None if files_only else pending},
         lambda: click.echo(f"{count} files are valid; {against}."),
     )
+
+
+def _check_grammar(files: Sequence[Migration]) -> None:
+    """Raise ``MalformedMigration``, naming each place, where PostgreSQL's grammar refuses a statement."""
+    from holdfast.migrate.lint.grammar import refused  # noqa: PLC0415  # the parser takes 100 ms to import
+
+    found = [
+        f"{migration.file_of(statement)}:{line}: {what}"
+        for migration in files
+        for statement, line, what in refused([*migration.up, *migration.down])
+    ]
+    if found:
+        raise MalformedMigration(
+            "; ".join(found) + ".",
+            hint="Correct it: PostgreSQL's grammar has no such statement. holdfast migrate lint says more.",
+            places=found,
+        )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from holdfast.migrate.lint.grammar import (
+    UNKNOWN,
     Node,
     Parsed,
     alter_type,
@@ -21,6 +23,7 @@ Place = Literal["", "create", "column", "constraint"]
 _WITH_CALLS = frozenset(
     {"select_stmt", "insert_stmt", "update_stmt", "delete_stmt", "call_stmt", "merge_stmt"}
 )
+_MADE_UP = re.compile(rf"(?:public\.)?([\w.$]*{UNKNOWN}[\w.$]*)")
 _OF_TABLE = frozenset({"OBJECT_TRIGGER", "OBJECT_POLICY", "OBJECT_RULE"})
 
 
@@ -66,7 +69,17 @@ def key_of_names(names: list[str], schema: str) -> str:
 
 def shown(key: str) -> str:
     """Return a relation's key as people write it."""
-    return key.removeprefix("public.")
+    return told(key.removeprefix("public."))
+
+
+def told(text: str) -> str:
+    """Return a text about a statement as people are to read it: names that are made up are said to be."""
+    return _MADE_UP.sub(_not_known, text) if UNKNOWN in text else text
+
+
+def _not_known(match: re.Match[str]) -> str:
+    known = match[1].replace(UNKNOWN, "*")
+    return "a name known only at run time" + ("" if known.strip("*.") == "" else f" ({known})")
 
 
 def _target(parsed: Parsed, schema: str) -> str:

@@ -22,6 +22,7 @@ from holdfast.migrate.splitting import SqlStatement
 Node = Any  # a protobuf message; which one follows from the statement's kind
 UNREADABLE = "unreadable"
 DYNAMIC = "dynamic"
+UNKNOWN = "holdfast_unknown"  # in place of a name that only running it tells
 _CALLS = frozenset({"select_stmt", "call_stmt"})
 
 
@@ -120,7 +121,7 @@ class Reader:
             yield Parsed(DYNAMIC, None, place, each.text, inside)
             return
         found = list(self._parse(text, place, f"{inside} EXECUTE"))
-        if any(parsed.kind == UNREADABLE for parsed in found) and "holdfast_unknown" in text:
+        if any(parsed.kind == UNREADABLE for parsed in found) and UNKNOWN in text:
             found = [Parsed(DYNAMIC, None, place, each.text, inside)]
         yield from found
 
@@ -145,6 +146,16 @@ class Reader:
             name = names_of(call.funcname)[-1]
             if name in self.functions:
                 yield from self._block(*self.functions[name], inside=f"{name}()")
+
+
+def refused(statements: Iterable[SqlStatement]) -> Iterator[tuple[SqlStatement, int, str]]:
+    """Yield the statements that PostgreSQL's grammar refuses, each with the line and what is wrong there."""
+    for statement in statements:
+        try:
+            postgast.parse(statement.text)
+        except PgQueryError as error:
+            before = statement.text[: max(error.cursorpos - 1, 0)]
+            yield statement, statement.line + before.count("\n"), str(error)
 
 
 _OBJECT_TYPES: dict[int, str] = {number: name for name, number in tree.ObjectType.items()}
@@ -231,7 +242,7 @@ def _text_of(node: Node) -> str | None:
         parts = [_text_of(node.a_expr.lexpr), _text_of(node.a_expr.rexpr)]
         if all(part is None for part in parts):
             return None
-        return "".join("holdfast_unknown" if part is None else part for part in parts)
+        return "".join(UNKNOWN if part is None else part for part in parts)
     return None
 
 
@@ -249,5 +260,5 @@ def filled(pattern: str) -> str:
         pieces.append(before)
         letter = rest.lstrip("0123456789$-*")[:1]
         rest = rest.lstrip("0123456789$-*")[1:]
-        pieces.append({"%": "%", "L": "'holdfast_unknown'"}.get(letter, "holdfast_unknown"))
+        pieces.append({"%": "%", "L": f"'{UNKNOWN}'"}.get(letter, UNKNOWN))
     return "".join([*pieces, rest])

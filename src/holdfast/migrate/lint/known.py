@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from holdfast.migrate.lint.grammar import Node, names_of
 
@@ -52,6 +52,18 @@ class Table:
     proven: dict[str, str] = field(default_factory=dict)  # column: the valid check that it is not null
     not_valid: dict[str, str] = field(default_factory=dict)  # constraint: the column that it says is not null
     checked: bool = False  # a valid CHECK stands: attaching it as a partition may skip its scan
+
+    def copy(self) -> Table:
+        """Return one that may be changed without changing this."""
+        return replace(
+            self,
+            columns=dict(self.columns),
+            indexes=dict(self.indexes),
+            foreign_keys=dict(self.foreign_keys),
+            policies=set(self.policies),
+            proven=dict(self.proven),
+            not_valid=dict(self.not_valid),
+        )
 
 
 def type_of(node: Node) -> Column:

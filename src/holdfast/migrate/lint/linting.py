@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
 import holdfast.migrate.lint.rules  # noqa: F401  # registers the rules
-from holdfast.migrate.lint.changes import Change, changes_of
+from holdfast.migrate.lint.changes import Change, changes_of, told
 from holdfast.migrate.lint.finding import Finding
-from holdfast.migrate.lint.grammar import Reader
+from holdfast.migrate.lint.grammar import UNKNOWN, Reader
 from holdfast.migrate.lint.rule import RULES, Rule
 from holdfast.migrate.lint.scene import Direction, Scene
 from holdfast.migrate.lint.suppressing import Allowance, Misspelt, allowances_of
@@ -122,11 +122,14 @@ def _by_kind() -> Mapping[str, Sequence[Rule]]:
 
 
 def _pass(scene: Scene, migration: Migration, small: int, *, judging: bool) -> Iterator[Finding]:
-    """Go through both parts of one file; with ``judging`` yield what is found."""
+    """Go through one file; with ``judging`` yield what is found, in its way back too.
+
+    The way back is judged aside: the files behind this one stand on what it made.
+    """
     found = list(_part(scene, migration, "up", migration.up, small))
     if judging:
         yield from found
-        yield from _part(scene, migration, "down", migration.down, small)
+        yield from _part(scene.aside(), migration, "down", migration.down, small)
 
 
 def _part(
@@ -180,11 +183,11 @@ def _finding(each: Rule, what: str, scene: Scene, change: Change, outer: SqlStat
         each.level,
         migration.down_file if down else migration.file,
         change.parsed.line,
-        what + inside,
+        told(what) + inside,
         each.danger,
         each.lock,
         each.safe,
-        table=change.target,
+        table="" if UNKNOWN in change.target else change.target,
         rows=scene.rows(change.target),
         ends=outer.line + outer.text.count("\n"),
     )

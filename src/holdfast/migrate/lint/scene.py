@@ -39,7 +39,8 @@ class Scene:
 
     ``tables`` are all that the files made so far; ``new`` the relations and types that this part of the
     file itself made, ``made`` what the file's UP made while its DOWN is judged; ``taken`` the locks that
-    this part took so far on tables that stood before it.
+    this part took so far on tables that stood before it. ``borrowed`` are the tables that another scene
+    holds too: each is copied when it is first reached, as hardly any ever is.
     """
 
     tables: dict[str, Table] = field(default_factory=dict)
@@ -52,6 +53,17 @@ class Scene:
     made: frozenset[str] = frozenset()
     taken: list[LockTaken] = field(default_factory=list)
     statements: Sequence[Parsed] = ()
+    borrowed: set[str] = field(default_factory=set)
+
+    def aside(self) -> Scene:
+        """Return one that knows the same; what it takes in from now on, this one does not."""
+        return replace(
+            self,
+            tables=dict(self.tables),
+            indexes=dict(self.indexes),
+            new=set(self.new),
+            borrowed=set(self.tables),
+        )
 
     def begin(self, migration: Migration, direction: Direction, statements: Sequence[Parsed]) -> None:
         """Go on to another part of a file."""
@@ -74,7 +86,14 @@ class Scene:
 
     def table(self, key: str) -> Table | None:
         """Return what is known of a table."""
+        if key in self.borrowed:
+            self.borrowed.discard(key)
+            self.tables[key] = self.tables[key].copy()
         return self.tables.get(key)
+
+    def _table(self, key: str) -> Table:
+        """Return what is known of a table that is there, maybe nothing so far."""
+        return self.table(key) or self.tables.setdefault(key, Table(key))
 
     def rows(self, key: str) -> int | None:
         """Return about how many rows a table has, where that is known."""
@@ -108,7 +127,7 @@ class Scene:
 
     def _created_table(self, change: Change) -> None:
         node = change.node
-        table = self.tables.setdefault(change.target, Table(change.target))
+        table = self._table(change.target)
         table.partitioned = node.HasField("partspec")
         if node.HasField("partbound"):
             parent = key_of(node.inh_relations[0].range_var, self.schema)
@@ -126,7 +145,7 @@ class Scene:
 
     def _column(self, change: Change) -> None:
         self.new.add(f"{change.target}.{change.name}")
-        table = self.tables.get(change.target)
+        table = self.table(change.target)
         if table is not None:
             table.columns[change.name] = type_of(change.node.type_name)
 
@@ -159,7 +178,7 @@ class Scene:
         table.foreign_keys[name] = ForeignKey(columns, key_of(change.node.pktable, self.schema))
 
     def _check(self, change: Change) -> None:
-        table = self.tables.setdefault(change.target, Table(change.target))
+        table = self._table(change.target)
         self._constrained(change)
         column = not_null_column(change.node.raw_expr)
         if change.node.skip_validation and change.place == "constraint":
@@ -173,12 +192,12 @@ class Scene:
         if change.kind == "CONSTR_NOTNULL":
             self._constrained(change)
         name = change.column.colname if change.column else change.name
-        table = self.tables.get(change.target)
+        table = self.table(change.target)
         if table is not None and name in table.columns:
             table.columns[name] = replace(table.columns[name], not_null=True)
 
     def _validated(self, change: Change) -> None:
-        table = self.tables.setdefault(change.target, Table(change.target))
+        table = self._table(change.target)
         column = table.not_valid.pop(change.name, None)
         if column is None:
             return
@@ -189,7 +208,7 @@ class Scene:
     def _constrained(self, change: Change) -> Table | None:
         if change.name:
             self.new.add(f"{change.target}.{change.name}")
-        return self.tables.get(change.target)
+        return self.table(change.target)
 
     def _index(self, change: Change) -> None:
         node = change.node
@@ -199,7 +218,7 @@ class Scene:
         self.indexes[index] = change.target
         if not node.if_not_exists:
             self.new.add(index)
-        table = self.tables.get(change.target)
+        table = self.table(change.target)
         if table is not None:
             table.indexes[name] = Index(
                 columns,
@@ -210,16 +229,21 @@ class Scene:
             )
 
     def _dropped_table(self, change: Change) -> None:
-        self.tables.pop(change.target, None)
+        self._forgotten(change.target)
         self.new.discard(change.target)
 
+    def _forgotten(self, key: str) -> Table | None:
+        table = self.table(key)
+        self.tables.pop(key, None)
+        return table
+
     def _dropped_index(self, change: Change) -> None:
-        table = self.tables.get(self.indexes.pop(change.target, ""))
+        table = self.table(self.indexes.pop(change.target, ""))
         if table is not None:
             table.indexes.pop(change.name, None)
 
     def _dropped_column(self, change: Change) -> None:
-        table = self.tables.get(change.target)
+        table = self.table(change.target)
         if table is None:
             return
         table.columns.pop(change.name, None)
@@ -227,7 +251,7 @@ class Scene:
         table.foreign_keys = {k: v for k, v in table.foreign_keys.items() if change.name not in v.columns}
 
     def _dropped_constraint(self, change: Change) -> None:
-        table = self.tables.get(change.target)
+        table = self.table(change.target)
         if table is None:
             return
         table.indexes.pop(change.name, None)
@@ -236,12 +260,12 @@ class Scene:
         table.proven = {column: name for column, name in table.proven.items() if name != change.name}
 
     def _retyped(self, change: Change) -> None:
-        table = self.tables.get(change.target)
+        table = self.table(change.target)
         if table is not None:
             table.columns[change.name] = type_of(getattr(change.node, "def").column_def.type_name)
 
     def _renamed_table(self, change: Change) -> None:
-        table = self.tables.pop(change.target, None)
+        table = self._forgotten(change.target)
         key = f"{change.target.partition('.')[0]}.{change.node.newname}"
         if change.target in self.new:
             self.new.add(key)
@@ -251,7 +275,7 @@ class Scene:
             self.indexes = {i: key if t == change.target else t for i, t in self.indexes.items()}
 
     def _renamed_column(self, change: Change) -> None:
-        table = self.tables.get(change.target)
+        table = self.table(change.target)
         if table is not None and change.name in table.columns:
             table.columns[change.node.newname] = table.columns.pop(change.name)
 
@@ -260,13 +284,13 @@ class Scene:
             self.new.add(key_of(change.node.into_clause.rel, self.schema))
 
     def _row_security(self, change: Change) -> None:
-        table = self.tables.setdefault(change.target, Table(change.target))
+        table = self._table(change.target)
         self.new.add(f"{change.kind} {change.target}")
         if change.kind in ("AT_EnableRowSecurity", "AT_DisableRowSecurity"):
             table.row_security = change.kind == "AT_EnableRowSecurity"
 
     def _policy(self, change: Change) -> None:
-        table = self.tables.setdefault(change.target, Table(change.target))
+        table = self._table(change.target)
         table.policies.add(change.node.policy_name)
         self.new.add(f"{change.target}.{change.node.policy_name}")
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
 from holdfast.migrate.lint.changes import Change
 from holdfast.migrate.lint.effects import SERVER_WIDE, effects_of
-from holdfast.migrate.lint.grammar import Node, alter_type
+from holdfast.migrate.lint.grammar import Node, alter_type, names_of
 from holdfast.migrate.lint.locks import ACCESS_EXCLUSIVE
 from holdfast.migrate.lint.rule import rule
 from holdfast.migrate.lint.scene import Scene
 
+_SET_DEFAULT, _RESET, _RESET_ALL = 2, 5, 6
+_TIME = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(us|ms|s|min|h|d)?\s*")
+_UNITS = {"us": 0.001, "ms": 1, "s": 1_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
+_MADE = frozenset(
+    {"create_stmt", "create_table_as_stmt", "view_stmt", "create_function_stmt", "create_seq_stmt",
+     "create_enum_stmt", "composite_type_stmt", "create_domain_stmt", "create_range_stmt"}
+)  # fmt: skip
 _ALONE = {
     "vacuum_stmt": "VACUUM",
     "createdb_stmt": "CREATE DATABASE",
@@ -92,11 +101,57 @@ def needless(change: Change, scene: Scene) -> str | None:  # noqa: ARG001  # eve
     squawk=("require-timeout-settings",),
 )
 def timeouts(change: Change, scene: Scene) -> str | None:  # noqa: ARG001  # every check has the same form
-    """Find lock_timeout set by the file itself, by SET or set_config."""
+    """Find lock_timeout switched off, by SET, RESET or set_config."""
+    if change.kind == "variable_set_stmt" and change.node.kind in (_SET_DEFAULT, _RESET, _RESET_ALL):
+        gone = change.node.name == "lock_timeout" or change.node.kind == _RESET_ALL
+        return f"{change.parsed.text.split()[0].upper()} takes lock_timeout away" if gone else None
+    given = _lock_timeout(change)
+    return None if given is None or _milliseconds(given) != 0 else "lock_timeout is switched off"
+
+
+@rule(
+    "own-lock-timeout",
+    "variable_set_stmt",
+    "call",
+    danger="In one transaction it holds from there on in place of the file's budget: whoever queues behind a "
+    "waiting statement waits for as long. Statement by statement, the budget is set anew.",
+    lock="Whatever the file asks for, queued in front of all others until that time is up.",
+    safe="'-- lock-budget: 5s' above -- UP says the same, and `prove` holds the file to it.",
+    example="SET lock_timeout = '5s';",
+    instead="-- lock-budget: 5s\n-- UP\nCREATE TABLE app.t (id bigint PRIMARY KEY);\n-- DOWN\nDROP TABLE "
+    "app.t;",
+    level="advice",
+)
+def own_timeout(change: Change, scene: Scene) -> str | None:  # noqa: ARG001  # every check has the same form
+    """Find lock_timeout set to a time, or to what only running it tells."""
+    given = _lock_timeout(change)
+    if given is None or _milliseconds(given) == 0:
+        return None
+    known = given.WhichOneof("node") == "a_const" and _milliseconds(given) is not None
+    return f"lock_timeout is set to {_text(given) if known else 'what is known only at run time'}"
+
+
+def _lock_timeout(change: Change) -> Node | None:
+    """Return the value that lock_timeout is set to, where a change does that."""
+    node = change.node
     if change.kind == "call":
-        named = change.name == "set_config" and "lock_timeout" in change.parsed.text
-        return "set_config of lock_timeout" if named else None
-    return "SET lock_timeout" if change.node.name == "lock_timeout" else None
+        named = change.name == "set_config" and len(node.args) > 1 and _text(node.args[0]) == "lock_timeout"
+        return node.args[1] if named else None
+    return node.args[0] if node.name == "lock_timeout" and node.args else None
+
+
+def _text(node: Node) -> str:
+    """Return a constant as it is written; empty for anything else."""
+    kind = node.a_const.WhichOneof("val")
+    if kind == "ival":
+        return str(node.a_const.ival.ival)
+    return str(getattr(getattr(node.a_const, kind), kind)) if kind in ("sval", "fval") else ""
+
+
+def _milliseconds(node: Node) -> int | None:
+    """Return a time as the server takes it, in whole milliseconds; None where that is not known."""
+    match = _TIME.fullmatch(_text(node))
+    return round(float(match[1]) * _UNITS[match[2] or "ms"]) if match else None
 
 
 @rule(
@@ -111,9 +166,42 @@ def timeouts(change: Change, scene: Scene) -> str | None:  # noqa: ARG001  # eve
 )
 def guards(change: Change, scene: Scene) -> str | None:  # noqa: ARG001  # every check has the same form
     """Find settings that switch checks off."""
-    names = ("session_replication_role", "check_function_bodies", "ignore_checksum_failure", "row_security",
-             "zero_damaged_pages", "allow_system_table_mods", "synchronous_commit", "fsync")  # fmt: skip
+    names = ("session_replication_role", "ignore_checksum_failure", "row_security", "zero_damaged_pages",
+             "allow_system_table_mods", "synchronous_commit", "fsync")  # fmt: skip
     return f"SET {change.node.name}" if change.node.name in names else None
+
+
+@rule(
+    "function-bodies-unchecked",
+    "variable_set_stmt",
+    danger="A slip in a function's body is not found when it is made, but when it is first called.",
+    safe="Leave check_function_bodies on. Off, it is of use where a function stands in front of what it "
+    "names, as in a baseline or a dump.",
+    example="SET check_function_bodies = off;\n"
+    "CREATE FUNCTION app.one() RETURNS int LANGUAGE sql AS 'SELECT 1';",
+    instead="SET check_function_bodies = off;\n"
+    "CREATE FUNCTION app.count() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM app.orders';\n"
+    "CREATE TABLE app.orders (id bigint PRIMARY KEY);",
+    level="advice",
+)
+def bodies(change: Change, scene: Scene) -> str | None:
+    """Find check_function_bodies off for functions behind which nothing is made that they could need."""
+    if not _unchecks(change.node):
+        return None
+    later = False
+    for each in reversed(scene.statements):
+        if each is change.parsed:
+            return None
+        if each.kind == "create_function_stmt" and not later:
+            return f"{'.'.join(names_of(each.node.funcname))}() is made with check_function_bodies off"
+        later = later or each.kind in _MADE
+    return None
+
+
+def _unchecks(node: Node) -> bool:
+    if node.name != "check_function_bodies" or not node.args:
+        return False
+    return _text(node.args[0]).lower() in ("off", "of", "false", "no", "0")
 
 
 @rule(
