@@ -17,7 +17,7 @@ from holdfast.migrate.history import Direction, Mark
 from holdfast.migrate.splitting import SqlStatement
 from holdfast.migrate.turn import Turn
 from holdfast.postgres.database import Database
-from holdfast.postgres.statements import Statements
+from holdfast.postgres.statements import Statement, Statements
 from holdfast.system import Connection, System
 
 Outcome = Literal["done", "busy", "overtaken"]
@@ -109,12 +109,19 @@ def limits(connection: Connection, seconds: float, *, session: bool = False) -> 
     Statements may take their time. A role's own search_path ("$user") would put unqualified names
     elsewhere on every server. The server ends the work of a killed process, and its locks with it.
     """
-    milliseconds = str(max(1, round(seconds * 1000)))
-    statement = _STATEMENTS["limit_session" if session else "limit"]
-    text = with_values(connection, statement, {"milliseconds": milliseconds})
-    if session or connection.info.server_version < _HAS_TRANSACTION_TIMEOUT:
-        return text
-    return f"{text};\n{_STATEMENTS['limit_transaction'].text}"
+    statement = _STATEMENTS["limit_session"] if session else limit_transaction(connection)
+    return with_values(connection, statement, {"milliseconds": milliseconds(seconds)})
+
+
+def milliseconds(seconds: float) -> str:
+    """Return a time as PostgreSQL's settings take it; 0 would be no limit."""
+    return str(max(1, round(seconds * 1000)))
+
+
+def limit_transaction(connection: Connection) -> Statement:
+    """Return the statement that limits a transaction, for the server's version."""
+    has_own_timeout = connection.info.server_version >= _HAS_TRANSACTION_TIMEOUT
+    return _STATEMENTS["limit_from_17" if has_own_timeout else "limit"]
 
 
 def refused(

@@ -5,9 +5,12 @@ SELECT set_config('lock_timeout', %(milliseconds)s, true), set_config('statement
        set_config('search_path', 'public', true), set_config('standard_conforming_strings', 'on', true),
        set_config('client_connection_check_interval', '1s', true);
 
--- name: limit_transaction
--- Lets a migration's transaction take its time, from PostgreSQL 17 on.
-SELECT set_config('transaction_timeout', '0', true);
+-- name: limit_from_17
+-- The same from PostgreSQL 17 on, where a transaction has a time limit too.
+SELECT set_config('lock_timeout', %(milliseconds)s, true), set_config('statement_timeout', '0', true),
+       set_config('idle_in_transaction_session_timeout', '0', true), set_config('transaction_timeout', '0', true),
+       set_config('search_path', 'public', true), set_config('standard_conforming_strings', 'on', true),
+       set_config('client_connection_check_interval', '1s', true);
 
 -- name: limit_session
 -- Sets the same for what cannot run in a transaction; RESET ALL ends it.

@@ -23,7 +23,9 @@ from holdfast.migrate.run import (
     RESETS,
     Result,
     Run,
+    limit_transaction,
     limits,
+    milliseconds,
     refused,
     refused_at_end,
     refused_of_ours,
@@ -36,6 +38,7 @@ from holdfast.system import System
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _COMMIT = "COMMIT"
 _UNPREPARES = {"DEALLOCATE", "DISCARD"}
+_PREPARED = ("limit", "take", "unchanged", "record")
 _MARK = ("count", "newest", "unfinished")
 _ROW = ("system", "number", "name", "checksum")
 
@@ -104,13 +107,15 @@ async def _get_ready(run: Run, migration: Migration) -> None:
     run.prepared.asked = True
     if not run.database.hears:
         return
-    names = {name: f"holdfast_{name}_{run.turn.holder[-8:]}" for name in ("take", "unchanged", "record")}
+    names = {name: f"holdfast_{name}_{run.turn.holder[-8:]}" for name in _PREPARED}
+    limit = with_values(run.connection, limit_transaction(run.connection), _places(("milliseconds",)))
     values = {**recording(migration), **_places(_ROW)}
     record = with_values(run.connection, STATEMENTS["record"], values)
     unchanged = with_values(run.connection, STATEMENTS["unchanged"], _places(_MARK))
     await send(
         run.connection,
         [
+            f"PREPARE {names['limit']} (TEXT) AS {limit}",
             f"PREPARE {names['take']} AS {_taking(run)}",
             f"PREPARE {names['unchanged']} (BIGINT, BIGINT, BIGINT) AS {unchanged}",
             f"PREPARE {names['record']} (TEXT, BIGINT, TEXT, TEXT) AS {record}",
@@ -199,7 +204,7 @@ async def _attempt(run: Run, migration: Migration, direction: Direction, mark: M
         messages.add(statement.text, statement)
         await messages.reach(f"after {number}")
     # The limits hold for what is generated, and for what is checked at the commit.
-    for command in (*RESETS, *_limits(run, migration)):
+    for command in (*RESETS, _limits(run, migration)):
         messages.add(command)
     if migration.id.system in run.generating:
         await messages.send()
@@ -220,8 +225,12 @@ async def _attempt(run: Run, migration: Migration, direction: Direction, mark: M
     return Result("done", Mark(mark.count + 1, position, mark.unfinished), duration_ms)
 
 
-def _limits(run: Run, migration: Migration) -> list[str]:
-    return limits(run.connection, run.budget(migration)).split(";\n")
+def _limits(run: Run, migration: Migration) -> str:
+    """Return the command that sets the migration's limits for its transaction."""
+    budget = run.budget(migration)
+    if name := run.prepared.names.get("limit"):
+        return f"EXECUTE {name} {literals(run.connection, [milliseconds(budget)])}"
+    return limits(run.connection, budget)
 
 
 async def _begin(run: Run, migration: Migration, messages: _Messages, mark: Mark) -> None:
@@ -231,8 +240,7 @@ async def _begin(run: Run, migration: Migration, messages: _Messages, mark: Mark
         except Refused as found:
             raise refused_of_ours(migration, found.error) from found.error
     messages.add(_BEGIN)
-    for command in _limits(run, migration):
-        messages.add(command)
+    messages.add(_limits(run, migration))
     if run.connection.pgconn.parameter_status(b"standard_conforming_strings") != b"on":
         # The server takes a message apart before it runs any of it.
         await messages.send()
