@@ -7,13 +7,18 @@ to make twice, and never a history of things that are gone.
 
 from __future__ import annotations
 
+import asyncio
+import random
+import time
 from collections.abc import Callable, Sequence
 
 from psycopg import sql
 
 from holdfast.errors import Conflict
 from holdfast.migrate import history
-from holdfast.migrate.settings import PATIENCE
+from holdfast.migrate.errors import StillLocked
+from holdfast.migrate.run import STEP_BACK
+from holdfast.migrate.settings import LOCK_TIMEOUT, PATIENCE
 from holdfast.migrate.turn import Tell, Turn
 from holdfast.postgres.database import Database
 from holdfast.postgres.statements import Statements
@@ -47,23 +52,44 @@ async def reset(database: Database, *, tell: Tell, dropped: Callable[[int], None
     """
     if is_production(database.settings):
         raise in_production()
-    turn = Turn(database.settings.get(PATIENCE), tell)
+    patience = database.settings.get(PATIENCE)
+    turn = Turn(patience, tell)
     async with database.direct() as connection:
-        await history.ensure_history(connection, patience=database.settings.get(PATIENCE))
-        while not await turn.lease(connection, "reset"):
-            await turn.wait(connection)
+        await history.ensure_history(connection, patience=patience)
+        await turn.lease_patiently(connection, "reset")
         count = 0
         async with turn.renewed(database):
             for name in ("history", "relations", "routines", "types", "schemas"):
                 while commands := await _commands(connection, name):
-                    async with connection.transaction():
-                        for command in commands:
-                            await connection.execute(sql.SQL(command), prepare=False)
+                    await _drop(database, connection, turn, [sql.SQL(command) for command in commands])
                     count += len(commands)
                     if dropped is not None:
                         dropped(count)
-        await connection.execute(_STATEMENTS["drop_own_schema"], prepare=False)
+            await _drop(database, connection, turn, [_STATEMENTS["drop_own_schema"]])
         return count
+
+
+async def _drop(database: Database, connection: Connection, turn: Turn, commands: Sequence[sql.SQL]) -> None:
+    """Run commands in a transaction that has the turn; step back and try again where others hold locks."""
+    began = time.monotonic()
+    milliseconds = str(max(1, round(database.settings.get(LOCK_TIMEOUT) * 1000)))
+    while True:
+        try:
+            async with connection.transaction():
+                await turn.confirm(connection)
+                await connection.execute(_STATEMENTS["limit"], {"milliseconds": milliseconds})
+                for command in commands:
+                    await connection.execute(command, prepare=False)
+        except STEP_BACK as error:
+            if time.monotonic() - began > database.settings.get(PATIENCE):
+                raise StillLocked(
+                    f"Others held what is to be dropped: {error.diag.message_primary}.",
+                    hint="End who holds it (`holdfast psql`, pg_stat_activity), then run the same again: "
+                    "what was dropped before stays dropped.",
+                ) from error
+            await asyncio.sleep(random.uniform(0.1, 0.3))  # noqa: S311  spreads processes, guards nothing
+        else:
+            return
 
 
 async def _commands(connection: Connection, name: str) -> Sequence[str]:

@@ -125,3 +125,7 @@ BEGIN
     END IF;
 END
 $$;
+
+-- name: limit
+-- Lets a transaction wait for a lock only briefly, and others behind it; names stay as they were listed.
+SELECT set_config('lock_timeout', %(milliseconds)s, true), set_config('statement_timeout', '0', true);
