@@ -105,3 +105,16 @@ def test_plan_shows_what_would_run_with_its_locks(
     }
     both = holdfast.json("migrate", "plan", *here, "--down", "--steps", "5", DATABASE_URL=empty_conninfo)
     assert [each["number"] for each in both] == [2, 1]
+
+
+def test_plan_says_which_names_only_running_it_tells(
+    holdfast: HoldfastCommands, folder: Path, empty_conninfo: str
+) -> None:
+    (folder / "0003_dynamic.sql").write_text(
+        "-- irreversible: test\n-- UP\n"
+        "DO $$ DECLARE w text := 'x'; BEGIN EXECUTE format('DROP TABLE IF EXISTS %I', w); END $$;\n"
+    )
+    here = ("--dir", str(folder), "--system", "shop")
+    planned = holdfast.json("migrate", "plan", *here, DATABASE_URL=empty_conninfo)
+    relations = [lock["relation"] for lock in planned[2]["statements"][0]["locks"]]
+    assert relations == ["a name known only at run time"]

@@ -9,6 +9,7 @@ import click
 from holdfast.errors import WrongUse
 from holdfast.migrate import engine
 from holdfast.migrate.commands.asked import Asked, migrate_options
+from holdfast.migrate.lint.changes import told
 from holdfast.migrate.lint.finding import Finding
 from holdfast.migrate.lint.linting import SMALL, judged
 from holdfast.migrate.lint.planning import PlannedFile, PlannedStatement, planned
@@ -173,7 +174,7 @@ def _plan_fields(file: PlannedFile) -> dict[str, object]:
 
 def _statement_fields(statement: PlannedStatement) -> dict[str, object]:
     locks = [
-        {"relation": lock.relation, "mode": lock.mode, "blocks": lock.blocks, "why": lock.why}
+        {"relation": told(lock.relation), "mode": lock.mode, "blocks": lock.blocks, "why": lock.why}
         for lock in statement.locks
     ]
     return {"line": statement.line, "sql": statement.sql, "locks": locks, "unknown": statement.unknown}
