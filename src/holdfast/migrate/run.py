@@ -121,7 +121,7 @@ def milliseconds(seconds: float) -> str:
 def limit_transaction(connection: Connection) -> Statement:
     """Return the statement that limits a transaction, for the server's version."""
     has_own_timeout = connection.info.server_version >= _HAS_TRANSACTION_TIMEOUT
-    return _STATEMENTS["limit_from_17" if has_own_timeout else "limit"]
+    return _STATEMENTS["limit_from_17" if has_own_timeout else "limit_before_17"]
 
 
 def refused(

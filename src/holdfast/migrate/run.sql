@@ -1,4 +1,4 @@
--- name: limit
+-- name: limit_before_17
 -- Sets a migration's limits for its transaction.
 SELECT set_config('lock_timeout', %(milliseconds)s, true), set_config('statement_timeout', '0', true),
        set_config('idle_in_transaction_session_timeout', '0', true),
