@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import psycopg
@@ -13,6 +15,8 @@ from holdfast.migrate.catalogue.comparing import compare
 from holdfast.migrate.catalogue.mending import mend, mend_all
 from holdfast.migrate.catalogue.model import Catalogue
 from holdfast.migrate.catalogue.reading import read_catalogue
+from holdfast.migrate.commands.drifting import print_drift
+from holdfast.migrate.drift import Drift
 from holdfast.system import Connection
 from tests.fixtures.servers import temporary_database
 from tests.migrate.catalogue import changes_of_others, changes_of_tables
@@ -86,6 +90,9 @@ async def find_and_mend(connection: Connection, expected: Catalogue, name: str, 
     if change.finds:
         assert [str(difference) for difference in differences] == named(change, expected.major)
     assert differences
+    with redirect_stdout(StringIO()) as shown:
+        print_drift(Drift(differences, (), (), expected, found), everything=False)
+    assert [each.key for each in differences if each.key not in shown.getvalue()] == []
     statements = mend_all(differences, expected, found)
     if len(differences) == 1:
         alone = mend(differences[0], expected, found)

@@ -249,11 +249,18 @@ def _type(
     item: Item, was: Item, attributes: set[str], expected: Catalogue, found: Catalogue
 ) -> list[str] | None:
     statements = alter_type(item, was, attributes, found)
-    if statements and any("RENAME TO" in statement for statement in statements):
+    if statements and is_made_anew(item, statements):
         last = statements.pop()
         statements += create_whole(item, expected, found)[1:]  # comments and rights are the new one's
         statements.append(last)
     return statements
+
+
+def is_made_anew(item: Item, statements: list[str]) -> bool:
+    """Tell whether the statements put another enum in the place of one."""
+    return item.kind == "type" and any(
+        statement.startswith(f"ALTER TYPE {item.name} RENAME TO ") for statement in statements
+    )
 
 
 _ALTER: Mapping[str, _Alter] = {

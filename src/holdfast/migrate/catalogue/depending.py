@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from holdfast.migrate.catalogue.model import Catalogue, Item
+from holdfast.migrate.catalogue.routines import is_of_type
 from holdfast.migrate.catalogue.writing import own_name, parent_of
 
 _VIEWS = ("view", "materialized view")
+_CALLED = ("function", "procedure")
+_WITH_TYPES = (*_CALLED, "constraint", "index", "rule", "trigger", "policy")
+_ON_COLUMNS = ("constraint", "rule", "trigger", "policy")
 
 
 def dependents(item: Item, expected: Catalogue, found: Catalogue) -> list[Item]:
@@ -22,9 +26,33 @@ def dependents(item: Item, expected: Catalogue, found: Catalogue) -> list[Item]:
             if other.kind in ("trigger", "policy") and mentions(text_of(other), name)
         ]
         return [*others_of(others, expected), *others_of(_views_on(table, found), expected)]
+    if item.kind == "type":
+        return others_of(_on_type(item, found), expected)
     if item.kind in (*_VIEWS, "function"):
         return others_of([view for view in _views_on(mentioned_as(item), found) if view != item], expected)
     return []
+
+
+def _on_type(item: Item, found: Catalogue) -> list[Item]:
+    """Return what hinders columns of a type from getting another: what mentions the type or a column."""
+    on_type = [each for each in found if each.kind in _WITH_TYPES and mentions(text_of(each), item.name)]
+    names = [item.name, *(mentioned_as(each) for each in on_type if each.kind in _CALLED)]
+    for column in (each for each in found if is_of_type(each, item)):
+        names.append(parent_of(column, found))
+        on_type += [each for each in found if _is_on_column(each, column, found)]
+    on_type.sort(key=lambda each: (_WITH_TYPES.index(each.kind), each.key))
+    views = [view for name in names for view in _views_on(name, found)]
+    return list({each.key: each for each in [*on_type, *views]}.values())
+
+
+def _is_on_column(item: Item, column: Item, found: Catalogue) -> bool:
+    """Tell whether a policy, trigger, rule or foreign key mentions a column whose type is to change."""
+    if item.kind not in _ON_COLUMNS or not mentions(text_of(item), own_name(column, found)):
+        return False
+    is_key = str(item.definition.get("definition")).startswith("FOREIGN KEY")
+    if item.parent == column.parent:
+        return is_key or item.kind != "constraint"
+    return is_key and mentions(text_of(item), parent_of(column, found))
 
 
 def others_of(items: list[Item], expected: Catalogue) -> list[Item]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from holdfast.migrate.catalogue.altering import alter, drop, recreate
+from holdfast.migrate.catalogue.altering import alter, drop, is_made_anew, recreate
 from holdfast.migrate.catalogue.comparing import Difference
 from holdfast.migrate.catalogue.creating import create_whole, is_foreign_key
 from holdfast.migrate.catalogue.depending import dependents, mentioned_as, mentions, text_of
 from holdfast.migrate.catalogue.model import Catalogue, Item
-from holdfast.migrate.catalogue.renaming import find_renames
+from holdfast.migrate.catalogue.renaming import find_renames, put_names_back, rename, renamed
 
+_COMPUTED = "generated column"
+_RENAMED = ("schema", "table", "column", "index", "constraint")
 _ORDER = (
     "extension",
     "schema",
@@ -34,6 +36,7 @@ _ORDER = (
     "table",
     "foreign table",
     "column",
+    _COMPUTED,
     "constraint",
     "index",
     "statistics",
@@ -74,11 +77,29 @@ def mend(difference: Difference, expected: Catalogue, found: Catalogue) -> list[
 
     Where only a person can, it is a comment that says why and what to do.
     """
-    return list(_step(difference, expected, found).statements)
+    return _renaming(difference, expected, found) or list(_step(difference, expected, found).statements)
+
+
+def _renaming(difference: Difference, expected: Catalogue, found: Catalogue) -> list[str]:
+    """Return what there is to do where something, or the schema that it stands in, has another name."""
+    if difference.what == "different":
+        return []
+    for kind in dict.fromkeys(("schema", difference.kind)):
+        if kind not in _RENAMED:
+            continue
+        for item, other in renamed(kind, expected, found):
+            if item.key == difference.key:
+                return [rename(item, other, expected, found)]
+            if other.key == difference.key:
+                return [f"-- It is {item.key} under another name, as it seems: see there."]
+            if kind == "schema" and difference.schema in (item.schema, other.schema):
+                return [f"-- It comes and goes with the name of {item.key}, as it seems: see there."]
+    return []
 
 
 def mend_all(differences: Sequence[Difference], expected: Catalogue, found: Catalogue) -> list[str]:
     """Return the SQL that takes all differences away: drops of what stands on others, changes, drops."""
+    first, differences, found = put_names_back(differences, expected, found)
     renames, others = find_renames(differences, expected, found)
     steps: list[_Step] = []
     for difference in _without_recreated(others, expected, found):
@@ -89,7 +110,7 @@ def mend_all(differences: Sequence[Difference], expected: Catalogue, found: Cata
         *_in_order([step for step in steps if step.phase == 1], drops=False),
         *_in_order([step for step in steps if step.phase == 2], drops=True),
     ]
-    statements = [statement for step in ordered for statement in step.statements]
+    statements = [*first, *(statement for step in ordered for statement in step.statements)]
     routines = any(statement.startswith(_ROUTINES) for statement in statements)
     return [_BODIES_LATER, *statements] if routines else statements
 
@@ -119,7 +140,7 @@ def _step(difference: Difference, expected: Catalogue, found: Catalogue) -> _Ste
         if statements is None:
             statements = recreate(wanted, actual, expected, found)
             statements = _around(statements, dependents(actual, expected, found), expected, found)
-        elif wanted.kind == "column" and attributes & _REWRITING:
+        elif (wanted.kind == "column" and attributes & _REWRITING) or is_made_anew(wanted, statements):
             statements = _around(statements, dependents(actual, expected, found), expected, found)
         return _make_step(1, wanted, statements)
     if wanted is not None:
@@ -131,9 +152,10 @@ def _step(difference: Difference, expected: Catalogue, found: Catalogue) -> _Ste
 
 
 def _make_step(phase: int, item: Item, statements: list[str], needs: str = "") -> _Step:
+    computed = item.kind == "column" and "generated" in item.definition
     return _Step(
         phase,
-        _RANKS.get(item.kind, len(_ORDER)),
+        _RANKS.get(_COMPUTED if computed else item.kind, len(_ORDER)),
         item.key,
         mentioned_as(item),
         tuple(statements),

@@ -179,6 +179,10 @@ def alter_type(item: Item, was: Item, attributes: set[str], found: Catalogue) ->
 
 def _alter_enum(item: Item, was: Item, found: Catalogue) -> list[str]:
     wanted, actual = item.definition.get("labels", []), was.definition.get("labels", [])
+    if len(wanted) == len(actual):
+        pairs = [(old, new) for old, new in zip(actual, wanted, strict=True) if old != new]
+        if not any(old in wanted or new in actual for old, new in pairs):
+            return [f"ALTER TYPE {item.name} RENAME VALUE {literal(o)} TO {literal(n)};" for o, n in pairs]
     if [label for label in wanted if label in actual] != actual:
         return _enum_anew(item, found)
     statements = []
@@ -196,6 +200,11 @@ def _alter_enum(item: Item, was: Item, found: Catalogue) -> list[str]:
     return statements
 
 
+def is_of_type(column: Item, item: Item) -> bool:
+    """Tell whether a column has a type, or is an array of it."""
+    return column.kind == "column" and column.definition["type"] in (item.name, f"{item.name}[]")
+
+
 def _enum_anew(item: Item, found: Catalogue) -> list[str]:
     """Put another type in the place of an enum: labels are neither removed nor moved in place."""
     schema, name = schema_part(item.name), last_part(item.name)
@@ -206,7 +215,7 @@ def _enum_anew(item: Item, found: Catalogue) -> list[str]:
         *_enum(item),
     ]
     for column in found:
-        if column.kind != "column" or column.definition["type"] not in (item.name, f"{item.name}[]"):
+        if not is_of_type(column, item) or column.definition.get("inherited"):
             continue
         kind, text = (
             column.definition["type"],

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from holdfast.errors import NotFound
+from holdfast.errors import WrongUse
 from holdfast.migrate.catalogue.comparing import Difference, as_fields, compare
 from holdfast.migrate.catalogue.mending import mend, mend_all
 from holdfast.migrate.catalogue.model import Catalogue
@@ -47,7 +47,7 @@ def drift(asked: Asked, *, everything: bool, scratch: str, only_sql: bool) -> No
     if only_sql:
         click.echo("\n".join(found.mending)) if found.mending else None
     else:
-        emit(asked.options, _drift_fields(found), lambda: _print_drift(found, shown))
+        emit(asked.options, _drift_fields(found), lambda: print_drift(found, everything=everything))
     if shown:
         raise click.exceptions.Exit(1)
 
@@ -65,13 +65,14 @@ def _drift_fields(found: Drift) -> dict[str, Any]:
     }
 
 
-def _print_drift(found: Drift, shown: Sequence[Difference]) -> None:
+def print_drift(found: Drift, *, everything: bool) -> None:
+    """Print what differs with its SQL; with ``everything`` what no file makes or touches as well."""
+    shown = [*found.differences, *(found.not_managed if everything else ())]
     _print(shown, found.expected, found.found)
     if not shown:
         click.echo("The database holds what its files give.")
-    hidden = len(found.not_managed) if not set(found.not_managed) & set(shown) else 0
-    if hidden:
-        note(f"{hidden} more that no file makes or touches: holdfast migrate drift --all")
+    if found.not_managed and not everything:
+        note(f"{len(found.not_managed)} more that no file makes or touches: holdfast migrate drift --all")
 
 
 @click.command("diff")
@@ -145,7 +146,7 @@ async def _build(asked: Asked, other: str | None, major: int | None) -> Catalogu
 
 def _snapshot(path: Path) -> Catalogue:
     if not path.is_file():
-        raise NotFound(f"{path} is no file.", hint="Name a database's URL, a snapshot's file, or: files")
+        raise WrongUse(f"{path} is no file.", hint="Name a database's URL, a snapshot's file, or: files")
     return Catalogue.from_json(path.read_text(encoding="utf-8"))
 
 
