@@ -12,6 +12,7 @@ from psycopg.conninfo import make_conninfo
 from holdfast.errors import Conflict, NotAllowed
 from holdfast.migrate import generating
 from holdfast.migrate.engine import migrate_down, migrate_up, status
+from holdfast.migrate.errors import NotReversible
 from holdfast.postgres.database import Database, Row
 from holdfast.settings import Settings
 from holdfast.system import Connection, System
@@ -180,3 +181,17 @@ async def test_who_may_not_make_the_history_is_told_who_may(
     async with Database.open(lowly, Settings({}), min_size=1) as database:
         with pytest.raises(NotAllowed, match=r"cannot be made ready: permission denied for database"):
             await migrate_up(database, files=migration_files(BY_TIME))
+
+
+async def test_what_a_folder_that_is_not_at_hand_was_built_on_is_not_undone(
+    empty_database: Database,
+) -> None:
+    below = {"x/0001_t": table("public.x")}
+    above = {"y/0001_t": f"-- depends: x/0001\n{table('public.y')}"}
+    steps = {"z/0001_t": f"-- no-transaction\n-- depends: x/0001\n{table('public.z')}"}
+    await migrate_up(empty_database, files=migration_files({**below, **above, **steps}))
+    for blocking in ("y", "z"):
+        with pytest.raises(NotReversible, match=rf"{blocking}/0001 .* was built on it"):
+            await migrate_down(empty_database, "x", files=migration_files(below))
+        await migrate_down(empty_database, blocking, files=migration_files({**below, **above, **steps}))
+    assert len(await migrate_down(empty_database, "x", files=migration_files(below))) == 1

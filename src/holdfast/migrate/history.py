@@ -45,7 +45,7 @@ class Applied:
     """A row of the history: a migration that the database holds, or that is under way.
 
     ``applied_at`` is UTC; ``outcome`` is ``applied``, ``adopted`` (taken over from another tool),
-    ``applying`` or ``undoing``.
+    ``applying`` or ``undoing``; ``depends`` are the migrations that its file named, as ``system/NNNN``.
     """
 
     system: str
@@ -58,6 +58,7 @@ class Applied:
     version: str
     actor: str
     position: int
+    depends: Sequence[str] = ()
 
     @property
     def id(self) -> MigrationId:
@@ -257,6 +258,7 @@ def _about(migration: Migration) -> Parameters:
         "checksum": migration.checksum,
         "version": __version__,
         "actor": actor(),
+        "depends": " ".join(map(str, migration.depends)),
     }
 
 

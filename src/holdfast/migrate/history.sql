@@ -8,6 +8,9 @@ SELECT to_regclass('holdfast.migrations') IS NOT NULL
            SELECT FROM pg_catalog.pg_constraint
            WHERE conrelid = to_regclass('holdfast.migrations') AND conname = 'migrations_outcome_check'
              AND pg_get_constraintdef(oid) LIKE '%%adopted%%'
+       ) AND EXISTS (
+           SELECT FROM pg_catalog.pg_attribute
+           WHERE attrelid = to_regclass('holdfast.migrations') AND attname = 'depends'
        ) AS current;
 
 -- name: create
@@ -25,6 +28,7 @@ CREATE TABLE IF NOT EXISTS holdfast.migrations (
     version TEXT NOT NULL,
     actor TEXT NOT NULL,
     position BIGINT GENERATED ALWAYS AS IDENTITY,
+    depends TEXT[] NOT NULL DEFAULT '{}',
     PRIMARY KEY (system, number)
 );
 COMMENT ON TABLE holdfast.migrations IS
@@ -35,6 +39,8 @@ COMMENT ON COLUMN holdfast.migrations.outcome IS
 COMMENT ON COLUMN holdfast.migrations.version IS 'Holdfast''s version that applied it.';
 COMMENT ON COLUMN holdfast.migrations.actor IS 'Who applied it: database role, account and host.';
 COMMENT ON COLUMN holdfast.migrations.position IS 'The order in which they were applied, across systems.';
+COMMENT ON COLUMN holdfast.migrations.depends IS
+    'Which migrations it says that it was built on, as system/NNNN: they stay for as long as it does.';
 CREATE TABLE IF NOT EXISTS holdfast.migration_steps (
     system TEXT NOT NULL,
     number BIGINT NOT NULL,
@@ -65,11 +71,14 @@ INSERT INTO holdfast.migration_lock DEFAULT VALUES ON CONFLICT DO NOTHING;
 ALTER TABLE holdfast.migrations
     DROP CONSTRAINT IF EXISTS migrations_outcome_check,
     ALTER COLUMN number TYPE BIGINT,
+    ADD COLUMN IF NOT EXISTS depends TEXT[] NOT NULL DEFAULT '{}',
     ADD CONSTRAINT migrations_outcome_check
         CHECK (outcome IN ('applied', 'adopted', 'applying', 'undoing'));
 ALTER TABLE holdfast.migration_steps ALTER COLUMN number TYPE BIGINT;
 COMMENT ON COLUMN holdfast.migrations.outcome IS
     'applied; adopted: by another tool, taken over; applying, undoing: under way, or was cut off.';
+COMMENT ON COLUMN holdfast.migrations.depends IS
+    'Which migrations it says that it was built on, as system/NNNN: they stay for as long as it does.';
 
 -- name: lock_to_renew
 -- Takes the turn for this transaction where nobody has it; the history's tables are then nobody's.
@@ -82,9 +91,10 @@ FOR UPDATE SKIP LOCKED;
 SELECT set_config('lock_timeout', '2s', true);
 
 -- name: applied
--- Every migration that the database holds, in the order in which they were applied.
-SELECT system, number, name, checksum, applied_at, duration_ms, outcome, version, actor, position
-FROM holdfast.migrations
+-- Every migration that the database holds, in the order of application; tables of an earlier version lack depends.
+SELECT system, number, name, checksum, applied_at, duration_ms, outcome, version, actor, position,
+       ARRAY(SELECT jsonb_array_elements_text(to_jsonb(migration) -> 'depends')) AS depends
+FROM holdfast.migrations AS migration
 ORDER BY position;
 
 -- name: mark
@@ -103,18 +113,19 @@ FROM holdfast.migrations;
 
 -- name: record
 -- Writes a migration's row; it commits with what the migration does, which took from the transaction's start.
-INSERT INTO holdfast.migrations (system, number, name, checksum, duration_ms, outcome, version, actor)
+INSERT INTO holdfast.migrations (system, number, name, checksum, duration_ms, outcome, version, actor, depends)
 VALUES (%(system)s, %(number)s, %(name)s, %(checksum)s,
         (date_part('epoch', clock_timestamp() - transaction_timestamp()) * 1000)::BIGINT,
-        'applied', %(version)s, current_user || ' ' || %(actor)s)
+        'applied', %(version)s, current_user || ' ' || %(actor)s, string_to_array(%(depends)s, ' '))
 RETURNING position, duration_ms;
 
 -- name: begin_steps
 -- Says that a file without a transaction is under way; a row of an earlier attempt is taken up.
-INSERT INTO holdfast.migrations (system, number, name, checksum, duration_ms, outcome, version, actor)
+INSERT INTO holdfast.migrations (system, number, name, checksum, duration_ms, outcome, version, actor, depends)
 VALUES (%(system)s, %(number)s, %(name)s, %(checksum)s, 0, %(outcome)s, %(version)s,
-        current_user || ' ' || %(actor)s)
-ON CONFLICT (system, number) DO UPDATE SET outcome = EXCLUDED.outcome, checksum = EXCLUDED.checksum;
+        current_user || ' ' || %(actor)s, string_to_array(%(depends)s, ' '))
+ON CONFLICT (system, number) DO UPDATE
+SET outcome = EXCLUDED.outcome, checksum = EXCLUDED.checksum, depends = EXCLUDED.depends;
 
 -- name: end_steps
 -- Says that a file without a transaction is through.

@@ -109,6 +109,7 @@ def _is_built_on(files: Files, migration: Migration | None, later: Applied, row:
     """Tell whether a migration of another system names this one, or depends on its system and came later."""
     if later.system == row.system:
         return False
-    named = migration is not None and row.id in migration.depends
+    # What the history says counts where its file is not at hand, or says otherwise by now.
+    named = str(row.id) in later.depends or (migration is not None and row.id in migration.depends)
     system = files.systems.get(later.system)
     return named or (system is not None and row.system in system.depends and later.position > row.position)

@@ -40,7 +40,7 @@ _COMMIT = "COMMIT"
 _UNPREPARES = {"DEALLOCATE", "DISCARD"}
 _PREPARED = ("limit", "take", "unchanged", "record")
 _MARK = ("count", "newest", "unfinished")
-_ROW = ("system", "number", "name", "checksum")
+_ROW = ("system", "number", "name", "checksum", "depends")
 
 
 class ConnectionLost(TryAgain):
@@ -118,7 +118,7 @@ async def _get_ready(run: Run, migration: Migration) -> None:
             f"PREPARE {names['limit']} (TEXT) AS {limit}",
             f"PREPARE {names['take']} AS {_taking(run)}",
             f"PREPARE {names['unchanged']} (BIGINT, BIGINT, BIGINT) AS {unchanged}",
-            f"PREPARE {names['record']} (TEXT, BIGINT, TEXT, TEXT) AS {record}",
+            f"PREPARE {names['record']} (TEXT, BIGINT, TEXT, TEXT, TEXT) AS {record}",
         ],
     )
     run.prepared.names = names
