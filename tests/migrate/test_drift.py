@@ -146,6 +146,43 @@ async def test_systems_whose_files_are_not_here_are_named(empty_database: Databa
     assert [str(each) for each in found.not_managed] == ["unexpected: table public.trees"]
 
 
+async def test_what_is_part_of_a_known_table_is_managed_though_other_files_are_not_here(
+    empty_database: Database,
+) -> None:
+    other = migration_files(
+        {"garden/0001_trees": "-- UP\nCREATE TABLE trees ();\n-- DOWN\nDROP TABLE trees;\n"}
+    )
+    await migrate_up(empty_database, files=FILES)
+    await migrate_up(empty_database, files=other)
+    await execute(
+        empty_database,
+        "ALTER TABLE shop.lamps ADD COLUMN by_hand INT",
+        "CREATE INDEX lamps_by_hand ON shop.lamps (kind)",
+    )
+    found = await find_drift(empty_database, FILES)
+    assert [str(each) for each in found.differences if each.what == "unexpected"] == [
+        "unexpected: column shop.lamps.by_hand",
+        "unexpected: index shop.lamps_by_hand",
+    ]
+    assert [str(each) for each in found.not_managed] == ["unexpected: table public.trees"]
+
+
+async def test_files_that_reach_further_than_a_server_are_built_only_where_it_is_allowed(
+    empty_database: Database,
+) -> None:
+    files = migration_files(
+        {
+            "shop/0001_copied": "-- UP\nCREATE TABLE copied (a INT);\nCOPY copied FROM PROGRAM 'echo 1';\n"
+            "-- DOWN\nDROP TABLE copied;\n",
+        }
+    )
+    await migrate_up(empty_database, files=files)
+    with pytest.raises(scratch.ReachesElsewhere, match=r"0001_copied.*PROGRAM") as refused:
+        await find_drift(empty_database, files)
+    assert "--allow-remote" in refused.value.hint
+    assert list((await find_drift(empty_database, files, allow_remote=True)).differences) == []
+
+
 async def test_it_is_refused_where_files_and_history_disagree(empty_database: Database) -> None:
     with pytest.raises(NotMigrated):
         await find_drift(empty_database, FILES)

@@ -176,3 +176,20 @@ def test_what_disagrees_refuses(
     refused = environments.refused()
     assert reason in refused.message
     assert refused.hint
+
+
+def _new_target(environments: Environments, *statements: str) -> None:
+    with psycopg.connect(environments.target, autocommit=True) as connection:
+        tables = "DROP SCHEMA holdfast CASCADE; DROP SCHEMA public CASCADE; CREATE SCHEMA public"
+        for statement in (tables, "GRANT USAGE ON SCHEMA public TO PUBLIC", *statements):
+            connection.execute(statement.encode())
+
+
+def test_another_project_s_database_is_refused_before_anything_is_applied(environments: Environments) -> None:
+    _new_target(environments, "CREATE TABLE theirs (id INT)")
+    code, _, told = environments.promote("--yes")
+    assert code == 1
+    assert "it is not new: unexpected: table public.theirs" in told
+    assert "--to" in told
+    with psycopg.connect(environments.target, autocommit=True) as connection:
+        assert connection.execute("SELECT to_regnamespace('holdfast')").fetchone() == (None,)

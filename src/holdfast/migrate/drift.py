@@ -12,7 +12,7 @@ from holdfast.migrate import history, plan
 from holdfast.migrate.adopting.histories import TOOLS
 from holdfast.migrate.catalogue.comparing import Difference, compare
 from holdfast.migrate.catalogue.mending import mend, mend_all
-from holdfast.migrate.catalogue.model import Catalogue
+from holdfast.migrate.catalogue.model import Catalogue, Item
 from holdfast.migrate.catalogue.reading import fingerprint, read_catalogue
 from holdfast.migrate.errors import MigrationsDisagree, NotMigrated
 from holdfast.migrate.plan import Entry, Files
@@ -30,7 +30,7 @@ class Drift:
 
     ``differences`` are those in what the files manage; ``not_managed`` is what they neither make nor
     touch. ``not_at_hand`` are applied systems whose files are not here: what they made cannot be told
-    from what nobody made, and stands in ``not_managed``.
+    from what nobody made, and stands in ``not_managed`` where it is no part of what a file makes.
     """
 
     differences: Sequence[Difference]
@@ -49,10 +49,13 @@ class Drift:
         return mend(difference, self.expected, self.found)
 
 
-async def find_drift(database: Database, files: Files, *, scratch: str = "") -> Drift:
+async def find_drift(
+    database: Database, files: Files, *, scratch: str = "", allow_remote: bool = False
+) -> Drift:
     """Compare a live database with a throwaway one that its applied files were applied to.
 
-    ``scratch`` is the conninfo of the server to make that on. Nothing of the live database is changed.
+    ``scratch`` is the conninfo of the server to make that on, ``allow_remote`` as of
+    ``built``. Nothing of the live database is changed.
     Raises ``NotMigrated`` where it has no history, ``MigrationsDisagree`` where files and history
     contradict each other or a file is half applied, and as ``built``.
     """
@@ -60,7 +63,8 @@ async def find_drift(database: Database, files: Files, *, scratch: str = "") -> 
         entries = plan.compare(files, await history.read_history(connection))
     applied = _applied_files(files, entries)
     gone = sorted({entry.id.system for entry in entries if entry.state == "not installed"})
-    async with built(applied, database.settings, live=database, server=scratch) as other:
+    settings = database.settings
+    async with built(applied, settings, live=database, server=scratch, allow_remote=allow_remote) as other:
         return await _compare(database, other, gone)
 
 
@@ -97,7 +101,7 @@ async def _compare(live: Database, other: Database, gone: Sequence[str]) -> Drif
         return Drift((), (), gone, nothing, nothing)
     expected, found = await asyncio.gather(catalogue_of(other), catalogue_of(live))
     differences = _of_one_major(expected, found)
-    outside = [each for each in differences if is_not_managed(each, expected, anything=bool(gone))]
+    outside = [each for each in differences if is_not_managed(each, expected, found, anything=bool(gone))]
     return Drift([each for each in differences if each not in outside], outside, gone, expected, found)
 
 
@@ -111,23 +115,32 @@ def _of_one_major(expected: Catalogue, found: Catalogue) -> list[Difference]:
     return compare(expected, found)
 
 
-def is_not_managed(difference: Difference, expected: Catalogue, *, anything: bool = False) -> bool:
+def is_not_managed(
+    difference: Difference, expected: Catalogue, found: Catalogue, *, anything: bool = False
+) -> bool:
     """Tell whether no file has to do with what a difference is about.
 
-    ``anything``: nothing that is only there counts. The tables in which other tools keep their history,
-    left where one was taken over, are nobody's.
+    ``anything``: what is only there counts only where it is part of what a file makes, as a table's column
+    is. The tables in which other tools keep their history, left where one was taken over, are nobody's.
     """
     if difference.what != "unexpected":
         return False
-    if anything or difference.kind in _NOBODYS_OWN:
+    if difference.kind in _NOBODYS_OWN:
         return True
     if difference.kind == "table" and difference.name.rpartition(".")[2] in _OF_OTHER_TOOLS:
         return True
+    if anything:
+        return not _is_part_of_expected(found.items[difference.key], expected)
     schema = difference.schema
-    return schema is not None and schema != _EVERYWHERE and schema not in _managed_schemas(expected)
+    return schema is not None and schema != _EVERYWHERE and schema not in managed_schemas(expected)
 
 
-def _managed_schemas(expected: Catalogue) -> frozenset[str]:
+def _is_part_of_expected(item: Item, expected: Catalogue) -> bool:
+    return item.parent is not None and item.parent in expected.items and not item.parent.startswith("schema ")
+
+
+def managed_schemas(expected: Catalogue) -> frozenset[str]:
+    """Return the schemas in which files make anything."""
     return frozenset(item.schema for item in expected if item.schema is not None)
 
 

@@ -12,17 +12,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from holdfast.migrate import history, plan
-from holdfast.migrate.drift import find_drift
+from holdfast.migrate.adopting.verifying import without_own
+from holdfast.migrate.catalogue.comparing import compare
+from holdfast.migrate.drift import catalogue_of, find_drift, is_not_managed
 from holdfast.migrate.engine import Done, migrate_up
 from holdfast.migrate.errors import MigrationsDisagree
 from holdfast.migrate.files import Migration
 from holdfast.migrate.history import Applied
 from holdfast.migrate.plan import Files
 from holdfast.migrate.proof.standing import require
+from holdfast.migrate.scratch import built
 from holdfast.migrate.turn import Tell
 from holdfast.postgres.database import Database
 
 _SEE_DRIFT = "`holdfast migrate drift` says the SQL that mends it."
+_SEE_TARGET = (
+    "See that --to names the right database. What another tool or a person made there is taken over by "
+    "`holdfast migrate adopt`."
+)
 
 
 @dataclass(frozen=True)
@@ -51,11 +58,13 @@ async def promote(
     folders: Mapping[str, Path],
     tell: Tell,
     dry_run: bool = False,
+    allow_remote: bool = False,
 ) -> Promotion:
     """Apply to ``target`` what ``source`` has applied and it has not.
 
-    ``folders`` are those of ``--dir`` by system. Raises ``MigrationsDisagree`` where histories or
-    catalogues contradict the files or each other, ``NotProven``, and what ``migrate_up`` raises.
+    ``folders`` are those of ``--dir`` by system, ``allow_remote`` is as of ``built``. Raises
+    ``MigrationsDisagree`` where histories or catalogues contradict the files or each other, ``NotProven``,
+    ``ReachesElsewhere``, and what ``migrate_up`` raises.
     """
     ahead, behind = sides = (await _side("the source", source), await _side("the target", target))
     problems = [problem for side in sides for problem in _against_files(side, files)]
@@ -68,13 +77,15 @@ async def promote(
     for major in sorted({side.major for side in sides}):
         require(files, missing, major, folders=folders)
     for side in sides:
-        _refuse(await _drifted(side, files), _SEE_DRIFT)
+        _refuse(await _drifted(side, files, allow_remote=allow_remote), _SEE_DRIFT)
+    if not _has_history(behind, files):
+        _refuse(await _in_the_way(behind, wanted, allow_remote=allow_remote), _SEE_TARGET)
     if dry_run or not missing:
         return Promotion(missing)
     # Proven already, among all files: the chain of one counts in those that the source has not.
     done = await migrate_up(target, files=wanted, tell=tell, require_proof=False)
     _refuse(
-        await _drifted(behind, files),
+        await _drifted(await _side(behind.name, target), files, allow_remote=allow_remote),
         f"The files were applied. {_SEE_DRIFT}",
         begin="The promotion did not end as it should have",
     )
@@ -87,14 +98,38 @@ async def _side(name: str, database: Database) -> Side:
         return Side(name, database, rows, connection.info.server_version // 10000)
 
 
-async def _drifted(side: Side, files: Files) -> list[str]:
+def _has_history(side: Side, files: Files) -> bool:
+    return any(row.system in files.systems for row in side.rows)
+
+
+async def _drifted(side: Side, files: Files, *, allow_remote: bool) -> list[str]:
     """Say how a side differs from what its history says that it holds."""
-    async with side.database.connection() as connection:
-        rows = await history.read_history(connection)
-    if not any(row.system in files.systems for row in rows):
+    if not _has_history(side, files):
         return []
-    drift = await find_drift(side.database, files)
+    drift = await find_drift(side.database, files, allow_remote=allow_remote)
     return [f"{side.name} does not hold what its history gives: {each}" for each in drift.differences]
+
+
+async def _in_the_way(side: Side, wanted: Files, *, allow_remote: bool) -> list[str]:
+    """Say what a side that holds none of the files has of its own where they are to make theirs.
+
+    It is compared with a new database. Where it holds other systems, what they made cannot be told from
+    what nobody made: then only what the files make themselves is in the way.
+    """
+    settings = side.database.settings
+    async with built(Files({}, ()), settings, live=side.database) as other:
+        empty = without_own(await catalogue_of(other))
+    async with built(wanted, settings, live=side.database, allow_remote=allow_remote) as other:
+        wished = without_own(await catalogue_of(other))
+    found = without_own(await catalogue_of(side.database))
+    differences = [each for each in compare(empty, found) if each.kind != "schema"]
+    if side.rows:
+        differences = [each for each in differences if each.what == "unexpected" and each.key in wished.items]
+    return [
+        f"{side.name} has no history of these files, and yet it is not new: {each}"
+        for each in differences
+        if not is_not_managed(each, wished, found)
+    ]
 
 
 def _against_files(side: Side, files: Files) -> list[str]:

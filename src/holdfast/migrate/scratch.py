@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from holdfast.errors import NotFound
+from holdfast.errors import Conflict, NotFound
 from holdfast.migrate import generating
 from holdfast.migrate.engine import migrate_up
 from holdfast.migrate.errors import MigrationFailed
@@ -26,7 +26,7 @@ from holdfast.system import Connection
 _STATEMENTS = Statements("holdfast.migrate", "scratch.sql")
 # Files without any of these words touch nothing beyond their database; the others are parsed.
 _MAY_REACH_FURTHER = re.compile(
-    r"\b(ROLE|USER|GROUP|SYSTEM|DATABASE|TABLESPACE|SUBSCRIPTION|COPY|OWNED|LOAD|CHECKPOINT"
+    r"\b(ROLE|USER|GROUP|SYSTEM|DATABASE|TABLESPACE|SUBSCRIPTION|FOREIGN(?!\s+KEY\b)|COPY|OWNED|LOAD|CHECKPOINT"
     r"|EXECUTE(?!\s+(FUNCTION|PROCEDURE)\b)|dblink\w*|http\w*|lo_export|lo_import|pg_\w+|\w*schedule\w*)\b",
     re.IGNORECASE,
 )
@@ -37,6 +37,12 @@ _CREATED_ROLE = re.compile(
 )
 
 
+class ReachesElsewhere(Conflict):
+    """Building the files would do once more what they do in other databases."""
+
+    code = "reaches_elsewhere"
+
+
 @asynccontextmanager
 async def built(
     files: Files,
@@ -45,15 +51,19 @@ async def built(
     live: Database | None = None,
     server: str = "",
     major: int | None = None,
+    allow_remote: bool = False,
 ) -> AsyncIterator[Database]:
     """Open a throwaway database to which ``files`` were applied, with what the platform generates.
 
     It is made on ``server`` (a conninfo) where that is given; else on the server of ``live`` where its
     role may make databases and no file reaches beyond its own; else on a throwaway server of the same
     major version, which has the roles of ``live``. With ``live``, what depends on its rows (partitions)
-    is made too; without either the throwaway server is of ``major``. Raises ``NotFound`` where there is
-    no place for it, and as ``throwaway_database`` and ``migrate_up`` do.
+    is made too; without either the throwaway server is of ``major``. Raises ``ReachesElsewhere`` where a
+    file would reach another server's database, unless ``allow_remote``; ``NotFound`` where there is no
+    place for it, and as ``throwaway_database`` and ``migrate_up`` do.
     """
+    if not allow_remote:
+        _refuse_remote(files)
     with await _server_for(files, live, server, major) as place:
         async with (
             throwaway_database(place, name_hint="drift") as conninfo,
@@ -64,6 +74,21 @@ async def built(
                 async with live.connection() as source, scratch.connection() as copy:
                     await generating.mirror(source, copy, list(files.systems.values()))
             yield scratch
+
+
+def _refuse_remote(files: Files) -> None:
+    if not any(_MAY_REACH_FURTHER.search(each.text) for file in files.ordered for each in file.up):
+        return
+    from holdfast.migrate.lint.remote import remote_effects  # noqa: PLC0415  the parser costs 100 ms
+
+    found = remote_effects(files.ordered)
+    if found:
+        raise ReachesElsewhere(
+            "Building the files on a throwaway database would do again what they do elsewhere: "
+            f"{'; '.join(found)}.",
+            hint="Where it does no harm to do that once more, add --allow-remote. Nothing was run.",
+            effects=found,
+        )
 
 
 async def _apply(scratch: Database, files: Files) -> None:

@@ -30,7 +30,7 @@ class Takeover:
     """What is to be taken over: the history of one system, whose files lie in ``folder``.
 
     ``tool`` and ``table`` None: the only history that is found. ``baseline``: one file of what the
-    database holds is written, in place of the other tool's files.
+    database holds is written, in place of the other tool's files. ``allow_remote`` as of ``built``.
     """
 
     system: str
@@ -38,6 +38,7 @@ class Takeover:
     tool: str | None = None
     table: str | None = None
     baseline: bool = False
+    allow_remote: bool = False
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,8 @@ async def _of_files(database: Database, asked: Takeover, found: History, files: 
         )
     applied = {each.migration.id for each in taken}
     kept = tuple(each for each in files.ordered if each.id in applied or each.id.system != asked.system)
-    drift = await compared(database, replace(files, ordered=kept), found.table)
+    wanted = replace(files, ordered=kept)
+    drift = await compared(database, wanted, found.table, allow_remote=asked.allow_remote)
     return Adoption(f"{found.tool.name} in {found.table}", taken, drift)
 
 
@@ -181,7 +183,8 @@ async def _of_baseline(database: Database, asked: Takeover, found: History | Non
     )
     systems = {asked.system: System(name=asked.system, summary="", package="")}
     made = order(systems, {asked.system: [migration]})
-    drift = await compared(database, made, found.table if found else None)
+    table = found.table if found else None
+    drift = await compared(database, made, table, allow_remote=asked.allow_remote)
     written = asked.folder / FILE_NAME
     taken = [Taken(migration, Record(said))]
     return Adoption(origin, taken, drift, written), migration.content

@@ -13,20 +13,22 @@ from holdfast.postgres.database import Database
 _OWN_SCHEMA = "holdfast"
 
 
-async def compared(database: Database, files: Files, table: Table | None) -> Drift:
+async def compared(
+    database: Database, files: Files, table: Table | None, *, allow_remote: bool = False
+) -> Drift:
     """Compare a database with a throwaway one that ``files`` were applied to.
 
     Another tool's ``table`` and Holdfast's own schema are left out. Raises as ``built``.
     """
-    async with built(files, database.settings, live=database) as other:
-        expected = _without(await catalogue_of(other), None)
-    found = _without(await catalogue_of(database), table)
+    async with built(files, database.settings, live=database, allow_remote=allow_remote) as other:
+        expected = without_own(await catalogue_of(other))
+    found = without_own(await catalogue_of(database), table)
     different = compare(expected, found)
-    outside = [each for each in different if is_not_managed(each, expected)]
+    outside = [each for each in different if is_not_managed(each, expected, found)]
     return Drift([each for each in different if each not in outside], outside, (), expected, found)
 
 
-def _without(catalogue: Catalogue, table: Table | None) -> Catalogue:
+def without_own(catalogue: Catalogue, table: Table | None = None) -> Catalogue:
     """Leave out Holdfast's own schema, and a table with all that comes and goes with it."""
     gone = {f"schema {_OWN_SCHEMA}", f"table {table}", f"partitioned table {table}"}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 
 from holdfast.errors import WrongUse
@@ -9,7 +11,7 @@ from holdfast.migrate.adopting.adoption import Adoption, Takeover
 from holdfast.migrate.adopting.adoption import adopt as take_over
 from holdfast.migrate.adopting.histories import TOOLS
 from holdfast.migrate.catalogue.comparing import as_fields
-from holdfast.migrate.commands.asked import Asked, migrate_options
+from holdfast.migrate.commands.asked import Asked, allow_remote_option, migrate_options
 from holdfast.migrate.header import MigrationId
 from holdfast.migrate.plan import Files
 from holdfast.postgres.database import Database
@@ -20,13 +22,14 @@ from holdfast.terminal.output import emit, note
 @click.option("--from", "tool", type=click.Choice(list(TOOLS)), help="The tool; found by looking otherwise.")
 @click.option("--table", metavar="SCHEMA.NAME", help="The tool's table, where it has not its usual name.")
 @click.option("--baseline", is_flag=True, help="Write what the database holds into a first file of --dir.")
+@allow_remote_option
 @migrate_options
-def adopt(asked: Asked, *, tool: str | None, table: str | None, baseline: bool) -> None:
+def adopt(asked: Asked, *, tool: str | None, table: str | None, baseline: bool, allow_remote: bool) -> None:
     """Take over what Alembic, Flyway, dbmate, sqlx or golang-migrate has applied, and run nothing.
 
     Refused where the files do not give what the database holds. The tool's own table stays as it is.
     """
-    takeover = _takeover(asked, tool, table, baseline=baseline)
+    takeover = replace(_takeover(asked, tool, table, baseline=baseline), allow_remote=allow_remote)
 
     async def work(database: Database) -> Adoption:
         return await take_over(database, takeover, _files(asked), tell=note, dry_run=asked.dry_run)

@@ -38,6 +38,11 @@ format_option = click.option(
     type=click.Choice(list(FORMATS)),
     help="The format of the files in --dir, where looking at them is not to decide it.",
 )
+allow_remote_option = click.option(
+    "--allow-remote",
+    is_flag=True,
+    help="Build files that reach other servers' databases too, which does there once more what they do.",
+)
 
 
 @dataclass(frozen=True)

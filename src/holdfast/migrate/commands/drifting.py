@@ -14,7 +14,7 @@ from holdfast.errors import WrongUse
 from holdfast.migrate.catalogue.comparing import Difference, as_fields, compare
 from holdfast.migrate.catalogue.mending import mend, mend_all
 from holdfast.migrate.catalogue.model import Catalogue
-from holdfast.migrate.commands.asked import Asked, migrate_options
+from holdfast.migrate.commands.asked import Asked, allow_remote_option, migrate_options
 from holdfast.migrate.drift import Drift, catalogue_of, find_drift
 from holdfast.migrate.scratch import built
 from holdfast.postgres.database import Database
@@ -29,19 +29,24 @@ _sql_option = click.option("--sql", "only_sql", is_flag=True, help="Print nothin
 @click.option("--all", "everything", is_flag=True, help="Report what no file makes or touches as well.")
 @click.option("--scratch", metavar="URL", default="", help="The server to build the files on.")
 @_sql_option
+@allow_remote_option
 @migrate_options
-def drift(asked: Asked, *, everything: bool, scratch: str, only_sql: bool) -> None:
+def drift(asked: Asked, *, everything: bool, scratch: str, only_sql: bool, allow_remote: bool) -> None:
     """Compare the database with what its applied files give; exit 1 where they differ.
 
     The files are built on a throwaway database, which is dropped. Each difference is named with the SQL
     that mends it.
     """
     server = _named(asked, scratch, "--scratch").conninfo if scratch else ""
-    found = asked.run(lambda database: find_drift(database, asked.all_files, scratch=server), purpose="drift")
+
+    async def work(database: Database) -> Drift:
+        return await find_drift(database, asked.all_files, scratch=server, allow_remote=allow_remote)
+
+    found = asked.run(work, purpose="drift")
     if found.not_at_hand:
         note(
             f"The files of {', '.join(found.not_at_hand)} are not here: "
-            "what nothing here makes is not judged."
+            "what no file here makes, or makes a part of, is not judged."
         )
     shown = [*found.differences, *(found.not_managed if everything else ())]
     if only_sql:
@@ -79,14 +84,15 @@ def print_drift(found: Drift, *, everything: bool) -> None:
 @click.argument("expected")
 @click.argument("found")
 @_sql_option
+@allow_remote_option
 @migrate_options
-def diff(asked: Asked, *, expected: str, found: str, only_sql: bool) -> None:
+def diff(asked: Asked, *, expected: str, found: str, only_sql: bool, allow_remote: bool) -> None:
     """Compare two of: a database's URL, a snapshot's file, or the word files; exit 1 where they differ.
 
     The SQL that is given takes the second to the first. The word files means what the migration files
     give, pending ones as well.
     """
-    wanted, actual = asyncio.run(_both(asked, expected, found))
+    wanted, actual = asyncio.run(_both(asked, expected, found, allow_remote=allow_remote))
     differences = compare(wanted, actual)
     mending = mend_all(differences, wanted, actual)
     fields = {
@@ -112,12 +118,15 @@ def _print_diff(differences: Sequence[Difference], wanted: Catalogue, actual: Ca
         click.echo("They are alike.")
 
 
-async def _both(asked: Asked, expected: str, found: str) -> tuple[Catalogue, Catalogue]:
+async def _both(
+    asked: Asked, expected: str, found: str, *, allow_remote: bool
+) -> tuple[Catalogue, Catalogue]:
     """Read both sides; files are built on the server of the other side, or on one of its version."""
     sides = {side: await _read(asked, side) for side in (expected, found) if side != _FILES}
     if _FILES in (expected, found):
         other = next(iter(sides), None)
-        sides[_FILES] = await _build(asked, other, sides[other].major if other else None)
+        major = sides[other].major if other else None
+        sides[_FILES] = await _build(asked, other, major, allow_remote=allow_remote)
     return sides[expected], sides[found]
 
 
@@ -132,14 +141,14 @@ async def _read(asked: Asked, side: str) -> Catalogue:
         return await catalogue_of(database)
 
 
-async def _build(asked: Asked, other: str | None, major: int | None) -> Catalogue:
+async def _build(asked: Asked, other: str | None, major: int | None, *, allow_remote: bool) -> Catalogue:
     settings = asked.options.settings
     if other is None or not _is_url(other):
-        async with built(asked.files, settings, major=major) as made:
+        async with built(asked.files, settings, major=major, allow_remote=allow_remote) as made:
             return await catalogue_of(made)
     async with (
         Database.open(_named(asked, other, "URL"), settings, min_size=1) as live,
-        built(asked.files, settings, live=live) as made,
+        built(asked.files, settings, live=live, allow_remote=allow_remote) as made,
     ):
         return await catalogue_of(made)
 

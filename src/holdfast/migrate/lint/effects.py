@@ -49,6 +49,7 @@ _ALWAYS = {
     "create_subscription_stmt": "CREATE SUBSCRIPTION",
     "alter_subscription_stmt": "ALTER SUBSCRIPTION",
     "drop_subscription_stmt": "DROP SUBSCRIPTION",
+    "import_foreign_schema_stmt": "IMPORT FOREIGN SCHEMA",
     "alter_table_move_all_stmt": "ALTER ... ALL IN TABLESPACE",
     "load_stmt": "LOAD of a library",
     "check_point_stmt": "CHECKPOINT",
@@ -86,10 +87,14 @@ def effects_of(parsed: Parsed) -> Iterator[str]:
 def _outside_calls(parsed: Parsed) -> Iterator[str]:
     if parsed.kind in ("create_function_stmt", "do_stmt"):  # what a block calls is seen in its own statements
         return
-    for call in nodes_of(parsed.node, "func_call"):
-        name = names_of(call.funcname)[-1]
-        if name in _OUTSIDE:
+    for name in _called(parsed):
+        if name in _OUTSIDE or name.startswith("dblink"):
             yield f"a call of {name}()"
+
+
+def _called(parsed: Parsed) -> Iterator[str]:
+    for call in nodes_of(parsed.node, "func_call"):
+        yield names_of(call.funcname)[-1]
 
 
 def _copy(node: Node) -> Iterator[str]:
