@@ -55,6 +55,17 @@ CASES = {
     "broken/0001_t": "-- UP\nCREATE TABLE public.broken (id NO_SUCH_TYPE);\n"
     "-- DOWN\nDROP TABLE public.broken;\n",
     "broken/0002_more": table("public.broken_more"),
+    "late/0001_t": _ROWS.format("late_rows"),
+    "late/0002_trigger": "-- UP\nCREATE TABLE public.late (id INT, note TEXT NOT NULL);\n"
+    "CREATE FUNCTION public.late() RETURNS trigger LANGUAGE plpgsql AS"
+    " $$BEGIN DELETE FROM public.late_rows; RETURN NULL; END$$;\n"
+    "CREATE CONSTRAINT TRIGGER late AFTER UPDATE ON public.late DEFERRABLE INITIALLY DEFERRED"
+    " FOR EACH ROW EXECUTE FUNCTION public.late();\n"
+    "-- DOWN\nDROP TABLE public.late;\nDROP FUNCTION public.late();\n",
+    "late/0003_update": "-- UP\nUPDATE public.late SET id = id;\n-- DOWN\nSELECT 1;\n",
+    "together/0001_t": "-- UP\nCREATE TABLE public.together AS SELECT statement_timestamp() AS at;\n"
+    "DO $$ BEGIN IF statement_timestamp() = (SELECT at FROM public.together) THEN"
+    " RAISE EXCEPTION 'sent in one message'; END IF; END $$;\n-- DOWN\nDROP TABLE public.together;\n",
     "parts/0001_t": "-- UP\nCREATE TABLE public.parts (id BIGINT, made DATE) PARTITION BY RANGE (made);\n"
     "-- DOWN\nDROP TABLE public.parts;\n",
     "parts/0002_more": "-- UP\nCREATE TABLE public.parts_2020 PARTITION OF public.parts"
@@ -133,6 +144,15 @@ def test_rows_that_are_lost_without_a_word_fail_the_file(
     failure = _failure(proofs[which])
     assert what in failure
     assert "-- data-loss:" in failure
+
+
+def test_rows_that_a_deferred_trigger_takes_at_the_commit_are_missed(proofs: dict[str, Proof]) -> None:
+    assert proofs["late/0002"].failures == ()
+    assert "3 rows of public.late_rows are gone" in _failure(proofs["late/0003"])
+
+
+def test_a_file_that_fails_only_when_it_is_sent_as_up_sends_it_is_found(proofs: dict[str, Proof]) -> None:
+    assert "sent in one message" in _failure(proofs["parts/0002"])
 
 
 def test_a_loss_that_is_declared_is_written_down(proofs: dict[str, Proof]) -> None:

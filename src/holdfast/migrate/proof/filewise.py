@@ -14,7 +14,7 @@ from holdfast.migrate.files import Migration
 from holdfast.migrate.history import Direction
 from holdfast.migrate.proof.certificate import Failure
 from holdfast.migrate.proof.kills import Moment, moments
-from holdfast.migrate.proof.stage import Stage
+from holdfast.migrate.proof.stage import Killed, Stage
 from holdfast.migrate.proof.untouched import Mark
 
 _SHOWN_DIFFERENCES = 5
@@ -79,9 +79,11 @@ def prove_file(stage: Stage, migration: Migration, *, before: str, seed: str) ->
 
 
 def _prove_transaction(proof: _Proof) -> None:
-    _kill_in_transaction(proof, "up")
-    if not proof.migration.irreversible:
-        _plain_up(proof)
+    touched = _kill_in_transaction(proof, "up")
+    if proof.migration.irreversible:
+        _plain_up_of_copy(proof, touched)
+    else:
+        _plain_up(proof, touched)
         _kill_in_transaction(proof, "down")
         _plain_down(proof)
     _last_up(proof)
@@ -89,18 +91,29 @@ def _prove_transaction(proof: _Proof) -> None:
 
 def _prove_steps(proof: _Proof) -> None:
     if proof.migration.irreversible:
+        _plain_up_of_copy(proof, None)
         _kill_clones(proof)
     else:
-        _plain_up(proof)
+        _plain_up(proof, None)
         _kill_steps(proof)
         _plain_down(proof)
     _last_up(proof)
 
 
-def _plain_up(proof: _Proof) -> None:
-    proof.found.values["up_ms"] = proof.stage.up(proof.migration)
+def _plain_up(proof: _Proof, touched: frozenset[int] | None) -> None:
+    """Apply it exactly as a user does: the engine sends all of a transaction in one message."""
+    proof.found.values["up_ms"] = proof.stage.up(proof.migration, touched=touched)
     proof.found.after = proof.stage.fingerprint()
     _check_rows(proof, "up")
+
+
+def _plain_up_of_copy(proof: _Proof, touched: frozenset[int] | None) -> None:
+    """Do the same on a copy, where there is no way back."""
+    with proof.stage.clone() as copy:
+        proof.found.values["up_ms"] = copy.up(proof.migration, touched=touched)
+        proof.found.after = copy.fingerprint()
+        if not proof.migration.data_loss:
+            _check_rows(proof, "up", stage=copy)
 
 
 def _plain_down(proof: _Proof) -> None:
@@ -128,19 +141,38 @@ def _last_up(proof: _Proof) -> None:
         )
 
 
-def _kill_in_transaction(proof: _Proof, direction: Direction) -> None:
+def _kill(proof: _Proof, direction: Direction, moment: Moment, *, stage: Stage | None = None) -> Killed:
+    """Kill a run. One that fails is begun once more, and must then fail without a kill as well."""
+    stage = stage or proof.stage
+    for _ in range(2):
+        killed = stage.kill(proof.migration, direction, moment)
+        if killed.ended.ending == "killed":
+            proof.kills += 1
+        if killed.ended.ending != "failed":
+            return killed
+    stage.resume(proof.migration, direction)  # which raises what is wrong with the file
+    raise Disproved(
+        Failure(
+            f"It could not be killed ({moment}): the process to be killed failed twice: {killed.ended.why}",
+            "Prove it again; where that says the same, see whether the file does the same each time.",
+        )
+    )
+
+
+def _kill_in_transaction(proof: _Proof, direction: Direction) -> frozenset[int] | None:
+    """Kill a file that is one transaction at each moment; return what it touched, where that is known."""
+    touched = None
     for moment in moments(proof.migration, direction, proof.seed):
-        killed = proof.stage.kill(proof.migration, direction, moment)
-        if killed.ending == "failed":
-            return  # it fails without a kill as well, which is told when it is run next
-        proof.kills += 1
-        if killed.committed or killed.ending == "went through":
+        killed = _kill(proof, direction, moment)
+        if killed.committed or killed.ended.ending == "went through":
             raise Disproved(
                 Failure(
                     f"Killed {moment}, {direction} left something behind: a part of it was committed.",
                     "It must not end its own transaction: look for COMMIT in procedures, and for dblink.",
                 )
             )
+        touched = killed.ended.touched
+    return touched
 
 
 def _kill_steps(proof: _Proof) -> None:
@@ -153,8 +185,8 @@ def _kill_steps(proof: _Proof) -> None:
 
 def _go(proof: _Proof, direction: Direction, moment: Moment | None) -> None:
     """Run a file without a transaction, killed once where a moment is given, to its end."""
-    if moment is not None and proof.stage.kill(proof.migration, direction, moment).ending == "killed":
-        proof.kills += 1
+    if moment is not None:
+        _kill(proof, direction, moment)
     proof.stage.resume(proof.migration, direction)
     what = f"resuming {direction} after a kill ({moment})" if moment else f"running {direction}"
     if direction == "up":
@@ -165,13 +197,9 @@ def _go(proof: _Proof, direction: Direction, moment: Moment | None) -> None:
 
 def _kill_clones(proof: _Proof) -> None:
     """Kill a file without a transaction and without a way back at each moment, on a copy each."""
-    with proof.stage.clone() as copy:
-        copy.up(proof.migration)
-        proof.found.after = copy.fingerprint()
     for moment in moments(proof.migration, "up", proof.seed):
         with proof.stage.clone() as copy:
-            if copy.kill(proof.migration, "up", moment).ending == "killed":
-                proof.kills += 1
+            _kill(proof, "up", moment, stage=copy)
             copy.resume(proof.migration, "up")
             _check_after(proof, copy.fingerprint(), f"resuming it after a kill ({moment})", stage=copy)
 
@@ -222,8 +250,8 @@ def in_words(differences: list[str]) -> str:
     return f"{shown}; and {more} more" if more > 0 else shown
 
 
-def _check_rows(proof: _Proof, direction: Direction) -> None:
-    losses = proof.stage.losses()
+def _check_rows(proof: _Proof, direction: Direction, *, stage: Stage | None = None) -> None:
+    losses = (stage or proof.stage).losses()
     if not losses:
         return
     if proof.migration.data_loss:

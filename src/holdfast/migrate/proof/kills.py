@@ -7,6 +7,7 @@ a moment after it: in the middle of whatever the server is doing then.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 import signal
@@ -20,11 +21,13 @@ from holdfast.migrate.files import Migration
 from holdfast.migrate.history import Direction
 from holdfast.migrate.plan import Files
 from holdfast.migrate.proof.session import ProofDatabase
+from holdfast.migrate.proof.touched import TouchedTables
 
 CHILD = "holdfast proof to be killed"
 _LONGEST_DELAY = 0.004  # seconds: about what a statement on a small database takes
 _WENT_THROUGH = 3
 _FAILED = 4
+_LONGEST_REASON = 2000
 
 Ending = Literal["killed", "went through", "failed"]
 
@@ -38,6 +41,15 @@ class Moment:
 
     def __str__(self) -> str:
         return f"{self.place} + {self.delay * 1000:.1f} ms" if self.delay else self.place
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a child ended: ``why`` it failed, and what it had ``touched`` where it died before its commit."""
+
+    ending: Ending
+    why: str = ""
+    touched: frozenset[int] | None = None
 
 
 def moments(migration: Migration, direction: Direction, seed: str) -> list[Moment]:
@@ -65,37 +77,54 @@ def moments(migration: Migration, direction: Direction, seed: str) -> list[Momen
 
 def run_and_die(
     conninfo: str, files: Files, migration: Migration, direction: Direction, moment: Moment
-) -> Ending:
+) -> Ended:
     """Run a migration in a forked child that kills itself at a moment; no event loop may be running here.
 
-    ``failed`` means that the migration itself failed before the moment came.
+    ``failed`` means that the child failed before the moment came, whatever the reason.
     """
+    ours, theirs = os.pipe()
     child = os.fork()
     if child == 0:
-        _live_and_die(conninfo, files, migration, direction, moment)
+        _live_and_die(_Life(conninfo, files, migration, direction, moment, theirs))
+    os.close(theirs)
+    with open(ours, "rb") as pipe:
+        told = pipe.read()  # to its end, which is the child's
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
-        return "killed"
-    return "went through" if os.waitstatus_to_exitcode(status) == _WENT_THROUGH else "failed"
+        touched = json.loads(told) if told else None
+        return Ended("killed", touched=None if touched is None else frozenset(touched))
+    if os.waitstatus_to_exitcode(status) == _WENT_THROUGH:
+        return Ended("went through")
+    return Ended("failed", told.decode(errors="replace") or f"it ended with {status}")
 
 
-def _live_and_die(
-    conninfo: str, files: Files, migration: Migration, direction: Direction, moment: Moment
-) -> NoReturn:
+@dataclass(frozen=True, slots=True)
+class _Life:
+    """What a child does: run a file, until its moment; ``pipe`` takes what the parent is to know."""
+
+    conninfo: str
+    files: Files
+    migration: Migration
+    direction: Direction
+    moment: Moment
+    pipe: int
+
+
+def _live_and_die(life: _Life) -> NoReturn:
     """Be the child: nothing that was shared with the parent may be touched or closed, however it ends."""
     try:
-        asyncio.run(_run(conninfo, files, migration, direction, moment))
+        asyncio.run(_run(life))
         os._exit(_WENT_THROUGH)
-    except BaseException:  # noqa: BLE001  the parent runs the same file again, and tells what is wrong with it
+    except BaseException as error:  # noqa: BLE001  the parent tells of it
+        os.write(life.pipe, (str(error) or type(error).__name__)[:_LONGEST_REASON].encode())
         os._exit(_FAILED)
 
 
-async def _run(
-    conninfo: str, files: Files, migration: Migration, direction: Direction, moment: Moment
-) -> None:
+async def _run(life: _Life) -> None:
     reached = False
+    moment = life.moment
 
-    def at(place: str) -> None:
+    async def at(place: str) -> None:
         nonlocal reached
         if reached:
             if place == "before commit":  # it was faster than its death, which must not come after this
@@ -104,14 +133,23 @@ async def _run(
             reached = True
             if moment.delay:
                 threading.Thread(target=_die, args=[moment.delay], daemon=True).start()
-            else:
-                _die()
+                return
+            if place == "before commit":
+                await watch.at(place)
+                _tell(life, watch.touched)
+            _die()
 
-    async with ProofDatabase(conninfo, application_name=CHILD) as database:
-        if direction == "up":
-            await migrate_up(database, files=files, at=at)
+    async with ProofDatabase(life.conninfo, application_name=CHILD) as database:
+        watch = TouchedTables(database, whole=life.migration.transactional)
+        if life.direction == "up":
+            await migrate_up(database, files=life.files, at=at)
         else:
-            await migrate_down(database, migration.id.system, files=files, at=at)
+            await migrate_down(database, life.migration.id.system, files=life.files, at=at)
+
+
+def _tell(life: _Life, touched: set[int] | None) -> None:
+    with open(life.pipe, "w", encoding="utf-8") as pipe:
+        json.dump(None if touched is None else sorted(touched), pipe)
 
 
 def _die(delay: float = 0.0) -> None:

@@ -17,8 +17,10 @@ from holdfast.errors import HoldfastError
 from holdfast.migrate.files import Migration
 from holdfast.migrate.header import MigrationId
 from holdfast.migrate.plan import Files
+from holdfast.migrate.proof.ahead import rules_of_all
 from holdfast.migrate.proof.certificate import Failure, Proof, chains
 from holdfast.migrate.proof.filewise import Found, prove_file
+from holdfast.migrate.proof.held import HeldRows
 from holdfast.migrate.proof.neighbours import swap
 from holdfast.migrate.proof.rows.catalogue import Tables
 from holdfast.migrate.proof.stage import Stage
@@ -123,11 +125,11 @@ class _Worker:
         if found.failures:
             self._spoiled(migration)
         else:
-            known = set(stage.not_seeded)
+            known = set(stage.rows.not_seeded)
             if stage.seed():
                 self._fingerprint = stage.fingerprint()
             found.values["not_seeded"] = {
-                table: why for table, why in stage.not_seeded.items() if table not in known
+                table: why for table, why in stage.rows.not_seeded.items() if table not in known
             }
         return replace(self._proof(found), swapped=swapped)
 
@@ -136,8 +138,8 @@ class _Worker:
         stage = self._stage
         if stage is None:
             stage = self._stage = self._stack.enter_context(Stage.open(self.runner, self.server, self.files))
-            stage.given = self.given
-            stage.later = self._later = self._later or stage.rules_of_all()
+            self._later = self._later or rules_of_all(stage)
+            stage.rows = HeldRows(self.given, self._later)
         applied = {each.id for each in stage.applied}
         missing = [
             each
