@@ -12,7 +12,7 @@ from psycopg.conninfo import make_conninfo
 from holdfast.errors import Conflict, NotAllowed
 from holdfast.migrate import generating
 from holdfast.migrate.engine import migrate_down, migrate_up, status
-from holdfast.migrate.errors import NotReversible
+from holdfast.migrate.errors import MigrationFailed, NotReversible
 from holdfast.postgres.database import Database, Row
 from holdfast.settings import Settings
 from holdfast.system import Connection, System
@@ -195,3 +195,14 @@ async def test_what_a_folder_that_is_not_at_hand_was_built_on_is_not_undone(
             await migrate_down(empty_database, "x", files=migration_files(below))
         await migrate_down(empty_database, blocking, files=migration_files({**below, **above, **steps}))
     assert len(await migrate_down(empty_database, "x", files=migration_files(below))) == 1
+
+
+async def test_a_failure_says_what_was_done_before_it_and_stays(empty_database: Database) -> None:
+    broken = "-- UP\nCREATE TABL x ();\n-- DOWN\nDROP TABLE x;\n"
+    files = migration_files({"a/0001_t": table("t1"), "a/0002_t": table("t2"), "a/0003_t": broken})
+    with pytest.raises(MigrationFailed) as failed:
+        await migrate_up(empty_database, files=files)
+    assert "Before it, and that stays: a/0001 was applied, a/0002 was applied." in failed.value.hint
+    assert failed.value.details["done"] == [
+        {"system": "a", "number": number, "direction": "up"} for number in (1, 2)
+    ]

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from holdfast.errors import HoldfastError
 from holdfast.migrate import history
 from holdfast.migrate.files import Migration
 from holdfast.migrate.generating import declared_generators
@@ -20,6 +21,7 @@ from holdfast.migrate.turn import Tell, Turn
 from holdfast.postgres.database import Database
 from holdfast.system import Connection, System
 
+_SHOWN_DONE = 5
 logger = logging.getLogger("holdfast.migrate")
 
 
@@ -79,8 +81,25 @@ async def work_through(
         while todo := choose(rows := await history.read_history(connection), done):
             if approve is not None:
                 await approve(connection, todo)
-            await _work(prepared, todo, Mark.of(rows), done)
+            try:
+                await _work(prepared, todo, Mark.of(rows), done)
+            except HoldfastError as error:
+                _tell_what_stays(error, done)
+                raise
     return done
+
+
+def _tell_what_stays(error: HoldfastError, done: Sequence[Done]) -> None:
+    """Say with an error what was done before it: that is committed."""
+    if not done:
+        return
+    stays = [f"{each.id} was {'applied' if each.direction == 'up' else 'undone'}" for each in done]
+    shown = ", ".join(stays[-_SHOWN_DONE:])
+    more = f"{len(stays) - _SHOWN_DONE} more, " if len(stays) > _SHOWN_DONE else ""
+    error.hint = f"{error.hint} Before it, and that stays: {more}{shown}.".strip()
+    error.details["done"] = [
+        {"system": each.system, "number": each.number, "direction": each.direction} for each in done
+    ]
 
 
 async def look_ahead(database: Database, choose: Choose) -> Todo:

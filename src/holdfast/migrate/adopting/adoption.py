@@ -228,5 +228,6 @@ async def _write(connection: Connection, taken: Taken) -> None:
             "duration_ms": record.duration_ms or 0,
             "version": __version__,
             "actor": history.actor(),
+            "depends": " ".join(map(str, migration.depends)),
         },
     )

@@ -15,6 +15,7 @@ ORDER BY namespace.nspname, class.relname;
 -- name: adopt
 -- Writes the row of a migration that another tool applied.
 INSERT INTO holdfast.migrations
-    (system, number, name, checksum, applied_at, duration_ms, outcome, version, actor)
+    (system, number, name, checksum, applied_at, duration_ms, outcome, version, actor, depends)
 VALUES (%(system)s, %(number)s, %(name)s, %(checksum)s, coalesce(%(applied_at)s::timestamptz, clock_timestamp()),
-        %(duration_ms)s, 'adopted', %(version)s, current_user || ' ' || %(actor)s);
+        %(duration_ms)s, 'adopted', %(version)s, current_user || ' ' || %(actor)s,
+        string_to_array(%(depends)s, ' '));
