@@ -132,9 +132,9 @@ def test_settings_beside_a_script_that_alter_how_it_is_run_make_its_proof_stale(
 
     files = read()
     entry = Entry(
-        "V1__lamps.sql", files.ordered[0].checksum, chains(files)[MigrationId("shop", 1)], {18: _PROOF}
+        "V1__lamps.sql", files.ordered[0].checksum, chains(files)[files.ordered[0].id], {18: _PROOF}
     )
-    certificate.write(tmp_path, Certificate({MigrationId("shop", 1): entry}))
+    certificate.write(tmp_path, Certificate({files.ordered[0].id: entry}))
     require(files, files.ordered, 18, folders={"shop": tmp_path})
     (tmp_path / "V1__lamps.sql.conf").write_text("executeInTransaction=false\n")
     changed = read()

@@ -152,7 +152,7 @@ def test_rows_that_a_deferred_trigger_takes_at_the_commit_are_missed(proofs: dic
 
 
 def test_a_file_that_fails_only_when_it_is_sent_as_up_sends_it_is_found(proofs: dict[str, Proof]) -> None:
-    assert "sent in one message" in _failure(proofs["parts/0002"])
+    assert "sent in one message" in _failure(proofs["together/0001"])
 
 
 def test_a_loss_that_is_declared_is_written_down(proofs: dict[str, Proof]) -> None:
