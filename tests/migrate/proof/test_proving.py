@@ -52,6 +52,9 @@ CASES = {
     "slow/0001_t": _ROWS.format("slow"),
     "slow/0002_held": "-- lock-budget: 5ms\n-- UP\nALTER TABLE public.slow ADD COLUMN more INT;\n"
     "SELECT pg_sleep(0.05);\n-- DOWN\nALTER TABLE public.slow DROP COLUMN more;\n",
+    "rowlock/0001_t": _ROWS.format("rowlock"),
+    "rowlock/0002_held": "-- lock-budget: 300ms\n-- UP\nUPDATE public.rowlock SET id = id;\n"
+    "SELECT pg_sleep(0.8);\n-- DOWN\nSELECT 1;\n",
     "broken/0001_t": "-- UP\nCREATE TABLE public.broken (id NO_SUCH_TYPE);\n"
     "-- DOWN\nDROP TABLE public.broken;\n",
     "broken/0002_more": table("public.broken_more"),
@@ -162,6 +165,12 @@ def test_a_loss_that_is_declared_is_written_down(proofs: dict[str, Proof]) -> No
 def test_a_column_given_back_may_come_last_and_that_is_written_down(proofs: dict[str, Proof]) -> None:
     assert proofs["middle/0002"].failures == ()
     assert proofs["middle/0002"].found["column_order"] == ["public.middle"]
+
+
+def test_a_writer_that_waits_for_rows_longer_than_the_budget_is_found(proofs: dict[str, Proof]) -> None:
+    failure = _failure(proofs["rowlock/0002"])
+    assert "A writer of public.rowlock waited" in failure
+    assert "budget of 300 ms" in failure
 
 
 def test_a_lock_that_is_held_for_longer_than_its_budget_is_found(proofs: dict[str, Proof]) -> None:

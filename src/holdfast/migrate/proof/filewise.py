@@ -139,6 +139,14 @@ def _last_up(proof: _Proof) -> None:
                 "Do less under the lock (see: holdfast migrate lint), or give it '-- lock-budget: 10s'.",
             )
         )
+    for who, waited_ms in () if taken.over_budget else taken.waits_over_budget:
+        proof.found.failures.append(
+            Failure(
+                f"A {who} of {', '.join(taken.under_load)} waited for {waited_ms:.0f} ms, longer than "
+                f"its budget of {taken.budget_ms:.0f} ms.",
+                "Change fewer rows in one transaction, or give it '-- lock-budget: 10s'.",
+            )
+        )
 
 
 def _kill(proof: _Proof, direction: Direction, moment: Moment, *, stage: Stage | None = None) -> Killed:

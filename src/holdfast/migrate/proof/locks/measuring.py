@@ -71,6 +71,12 @@ class LocksTaken:
         """The locks that kept others out for longer than the file may."""
         return tuple(lock for lock in self.locks if lock.blocks and lock.held_ms > self.budget_ms)
 
+    @property
+    def waits_over_budget(self) -> tuple[tuple[str, float], ...]:
+        """Who really waited for longer than the file may keep them, such as for a row: reader or writer."""
+        waits = (("reader", self.reader_ms), ("writer", self.writer_ms))
+        return tuple((who, took) for who, took in waits if took is not None and took > self.budget_ms)
+
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
         return {
