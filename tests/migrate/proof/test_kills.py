@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -59,3 +61,16 @@ def test_a_child_that_fails_once_is_begun_again(
 def test_a_file_that_fails_without_a_kill_is_told_by_its_own_error(server: str) -> None:
     (failure,) = _prove(server, _BROKEN).failures
     assert "division by zero" in failure.what
+
+
+def test_a_child_that_fails_in_the_moment_before_its_death_is_killed_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def fail_and_die(life: kills._Life) -> None:
+        os.write(life.pipe, b"a type is not known")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(kills, "_run", fail_and_die)
+    files = migration_files({"a/0001_t": table("public.lamps")})
+    ended = kills.run_and_die("", files, files.ordered[0], "up", kills.Moment("before 1"))
+    assert (ended.ending, ended.touched) == ("killed", None)

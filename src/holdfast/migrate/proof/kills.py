@@ -91,11 +91,19 @@ def run_and_die(
         told = pipe.read()  # to its end, which is the child's
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
-        touched = json.loads(told) if told else None
-        return Ended("killed", touched=None if touched is None else frozenset(touched))
+        return Ended("killed", touched=_touched(told))
     if os.waitstatus_to_exitcode(status) == _WENT_THROUGH:
         return Ended("went through")
     return Ended("failed", told.decode(errors="replace") or f"it ended with {status}")
+
+
+def _touched(told: bytes) -> frozenset[int] | None:
+    """Read what a child told before its death; None where it could not know, or told of its own failure."""
+    try:
+        touched = json.loads(told) if told else None
+    except ValueError:  # it failed in the moment between the place and its death, which came all the same
+        return None
+    return None if touched is None else frozenset(touched)
 
 
 @dataclass(frozen=True, slots=True)
