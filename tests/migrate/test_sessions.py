@@ -73,12 +73,16 @@ async def test_what_is_generated_after_it_keeps_to_the_limits(
     monkeypatch.setattr("holdfast.migrate.driving.declared_generators", lambda: (Generator(),))
     files = migration_files({"a/0001_x": steps("SELECT 1;")}, package="holdfast")
     impatient = Settings({"HOLDFAST_MIGRATE_PATIENCE": "500ms", "HOLDFAST_MIGRATE_LOCK_TIMEOUT": "50ms"})
+    told: list[str] = []
     await empty_database.execute(sql.SQL("CREATE TABLE public.wanted (x INT)"))
     async with Database.open(empty_conninfo, impatient, min_size=1) as database:
         async with empty_database.transaction() as other:
             await other.execute("LOCK TABLE public.wanted")
-            with pytest.raises(StillLocked):
-                await migrate_up(database, files=files)
+            with pytest.raises(StillLocked) as still:
+                await migrate_up(database, files=files, tell=told.append)
+        assert "Nothing of it was done" not in still.value.hint
+        assert told
+        assert all("others hold a lock that it needs; trying again" in each for each in told)
         assert len(seen) > 1
         assert seen[0] == {"wait": "50ms", "path": "public"}
         await migrate_up(database, files=files)

@@ -25,7 +25,7 @@ async def run(run: Run, migration: Migration, direction: Direction, mark: Mark) 
     ends. Raises ``MigrationFailed``, ``StillLocked``, ``ConnectionLost``.
     """
     began = time.monotonic()
-    pause = 0.1
+    pause, told = 0.1, False
     while True:
         try:
             if migration.transactional:
@@ -35,8 +35,21 @@ async def run(run: Run, migration: Migration, direction: Direction, mark: Mark) 
             if time.monotonic() - began + pause > run.patience:
                 raise StillLocked(
                     f"{locked.place}: others held the locks that it needs: {locked.message}.",
-                    hint="Nothing of it was done. End the long transaction that holds them (`holdfast psql`, "
+                    hint=f"{_state(migration)} End the long transaction that holds them (`holdfast psql`, "
                     "pg_stat_activity), then run the same again.",
                 ) from locked.error
+            if not told:
+                run.turn.tell(f"{locked.place}: others hold a lock that it needs; trying again.")
+                told = True
             await asyncio.sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311  spreads processes, guards nothing
             pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+def _state(migration: Migration) -> str:
+    """Say in what state a file is that could not have its locks."""
+    if migration.transactional:
+        return "Nothing of it was done."
+    return (
+        "What of it is recorded as done stays, and an index that was being built stands INVALID until "
+        "the next run builds it again."
+    )

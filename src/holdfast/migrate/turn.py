@@ -52,7 +52,7 @@ class Turn:
     def __init__(self, patience: float, tell: Tell) -> None:
         self.holder = f"{actor()} process {os.getpid()} {uuid.uuid4().hex[:8]}"
         self._patience = patience
-        self._tell = tell
+        self.tell = tell
         self._waiting_since: float | None = None
         self._told = 0.0
         self._pause = _FIRST_PAUSE
@@ -88,7 +88,7 @@ class Turn:
             )
         if waited > _TELL_AFTER and now - self._told > 10.0:
             self._told = now
-            self._tell(await self._who(connection))
+            self.tell(await self._who(connection))
         await asyncio.sleep(self._pause * random.uniform(0.7, 1.3))  # noqa: S311  spreads the waiting ones
         self._pause = min(self._pause * 1.5, _LONGEST_PAUSE)
 
