@@ -101,8 +101,8 @@ async def _compare(live: Database, other: Database, gone: Sequence[str]) -> Drif
         return Drift((), (), gone, nothing, nothing)
     expected, found = await asyncio.gather(catalogue_of(other), catalogue_of(live))
     differences = _of_one_major(expected, found)
-    outside = [each for each in differences if is_not_managed(each, expected, found, anything=bool(gone))]
-    return Drift([each for each in differences if each not in outside], outside, gone, expected, found)
+    managed, outside = split_managed(differences, expected, found, anything=bool(gone))
+    return Drift(managed, outside, gone, expected, found)
 
 
 def _of_one_major(expected: Catalogue, found: Catalogue) -> list[Difference]:
@@ -115,33 +115,36 @@ def _of_one_major(expected: Catalogue, found: Catalogue) -> list[Difference]:
     return compare(expected, found)
 
 
-def is_not_managed(
-    difference: Difference, expected: Catalogue, found: Catalogue, *, anything: bool = False
-) -> bool:
-    """Tell whether no file has to do with what a difference is about.
+def split_managed(
+    differences: Sequence[Difference], expected: Catalogue, found: Catalogue, *, anything: bool = False
+) -> tuple[list[Difference], list[Difference]]:
+    """Split differences into those in what files make or touch, and those that no file has to do with.
 
     ``anything``: what is only there counts only where it is part of what a file makes, as a table's column
     is. The tables in which other tools keep their history, left where one was taken over, are nobody's.
     """
-    if difference.what != "unexpected":
-        return False
-    if difference.kind in _NOBODYS_OWN:
-        return True
-    if difference.kind == "table" and difference.name.rpartition(".")[2] in _OF_OTHER_TOOLS:
-        return True
-    if anything:
-        return not _is_part_of_expected(found.items[difference.key], expected)
-    schema = difference.schema
-    return schema is not None and schema != _EVERYWHERE and schema not in managed_schemas(expected)
+    schemas = {_EVERYWHERE, None, *(item.schema for item in expected)}
+
+    def is_outside(difference: Difference) -> bool:
+        if difference.what != "unexpected":
+            return False
+        if difference.kind in _NOBODYS_OWN:
+            return True
+        if difference.kind == "table" and difference.name.rpartition(".")[2] in _OF_OTHER_TOOLS:
+            return True
+        if anything:
+            return not _is_part_of_expected(found.items[difference.key], expected)
+        return difference.schema not in schemas
+
+    managed: list[Difference] = []
+    outside: list[Difference] = []
+    for each in differences:
+        (outside if is_outside(each) else managed).append(each)
+    return managed, outside
 
 
 def _is_part_of_expected(item: Item, expected: Catalogue) -> bool:
     return item.parent is not None and item.parent in expected.items and not item.parent.startswith("schema ")
-
-
-def managed_schemas(expected: Catalogue) -> frozenset[str]:
-    """Return the schemas in which files make anything."""
-    return frozenset(item.schema for item in expected if item.schema is not None)
 
 
 async def _fingerprint(database: Database) -> str:

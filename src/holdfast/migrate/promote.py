@@ -14,7 +14,7 @@ from pathlib import Path
 from holdfast.migrate import history, plan
 from holdfast.migrate.adopting.verifying import without_own
 from holdfast.migrate.catalogue.comparing import compare
-from holdfast.migrate.drift import catalogue_of, find_drift, is_not_managed
+from holdfast.migrate.drift import catalogue_of, find_drift, split_managed
 from holdfast.migrate.engine import Done, migrate_up
 from holdfast.migrate.errors import MigrationsDisagree
 from holdfast.migrate.files import Migration
@@ -125,11 +125,8 @@ async def _in_the_way(side: Side, wanted: Files, *, allow_remote: bool) -> list[
     differences = [each for each in compare(empty, found) if each.kind != "schema"]
     if side.rows:
         differences = [each for each in differences if each.what == "unexpected" and each.key in wished.items]
-    return [
-        f"{side.name} has no history of these files, and yet it is not new: {each}"
-        for each in differences
-        if not is_not_managed(each, wished, found)
-    ]
+    managed, _ = split_managed(differences, wished, found)
+    return [f"{side.name} has no history of these files, and yet it is not new: {each}" for each in managed]
 
 
 def _against_files(side: Side, files: Files) -> list[str]:

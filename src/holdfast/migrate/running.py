@@ -9,11 +9,10 @@ import time
 from holdfast.migrate.errors import StillLocked
 from holdfast.migrate.files import Migration
 from holdfast.migrate.history import Direction, Mark
-from holdfast.migrate.run import At, LockedOut, Result, Run, statements_of
+from holdfast.migrate.run import LockedOut, Result, Run
 from holdfast.migrate.stepwise import run_stepwise
 from holdfast.migrate.whole import run_whole
 
-__all__ = ["At", "Result", "Run", "run", "statements_of"]
 _LONGEST_PAUSE = 10.0
 
 

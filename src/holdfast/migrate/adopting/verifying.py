@@ -5,7 +5,7 @@ from __future__ import annotations
 from holdfast.migrate.adopting.histories import Table
 from holdfast.migrate.catalogue.comparing import compare
 from holdfast.migrate.catalogue.model import Catalogue, Item
-from holdfast.migrate.drift import Drift, catalogue_of, is_not_managed
+from holdfast.migrate.drift import Drift, catalogue_of, split_managed
 from holdfast.migrate.plan import Files
 from holdfast.migrate.scratch import built
 from holdfast.postgres.database import Database
@@ -23,9 +23,8 @@ async def compared(
     async with built(files, database.settings, live=database, allow_remote=allow_remote) as other:
         expected = without_own(await catalogue_of(other))
     found = without_own(await catalogue_of(database), table)
-    different = compare(expected, found)
-    outside = [each for each in different if is_not_managed(each, expected, found)]
-    return Drift([each for each in different if each not in outside], outside, (), expected, found)
+    managed, outside = split_managed(compare(expected, found), expected, found)
+    return Drift(managed, outside, (), expected, found)
 
 
 def without_own(catalogue: Catalogue, table: Table | None = None) -> Catalogue:

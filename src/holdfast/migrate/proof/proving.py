@@ -21,7 +21,7 @@ from holdfast.migrate.plan import Files
 from holdfast.migrate.proof import certificate
 from holdfast.migrate.proof.certificate import Certificate, Entry, Proof
 from holdfast.migrate.proof.standing import GIVEN, Standings
-from holdfast.migrate.proof.worker import Failed, Message, Proved, Ready, Task, work
+from holdfast.migrate.proof.worker import Failed, Message, Proved, Task, work
 
 _TASKS_A_WORKER = 8
 _LARGEST_TASK = 25
@@ -192,6 +192,3 @@ def _processes(
             pipe.close()
         for process in started:
             process.join()
-
-
-__all__ = ["ProofEnded", "ProofNotStarted", "Proving", "Ready", "Result"]
