@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
 
 import click
 
@@ -16,6 +17,7 @@ from holdfast.postgres.database import Database
 from holdfast.settings import is_production
 from holdfast.terminal.output import confirm, emit, note
 
+Undo: TypeAlias = Callable[[Database, Sequence[MigrationId]], Awaitable[list[Done]]]
 steps_option = click.option(
     "--steps", type=click.IntRange(min=1), default=1, show_default=True, help="How many."
 )
@@ -29,28 +31,27 @@ yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 def down(asked: Asked, *, steps: int, yes: bool) -> None:
     """Undo a system's newest migration, or several. What their tables hold is lost."""
     system = asked.one_system
-    nothing = f"Nothing of {system} is applied."
 
-    todo = _would_undo(asked, system, steps=steps)
-    if asked.dry_run or not todo:
-        show_planned(asked, todo, nothing=nothing)
-        return
-    going = _ids(todo)
-
-    async def work(database: Database) -> list[Done]:
+    async def undo(database: Database, going: Sequence[MigrationId]) -> list[Done]:
         files = asked.all_files
         return await engine.migrate_down(database, system, steps, tell=note, files=files, asked=going)
 
-    confirm(asked.options, f"Undo {_listed(going)}, with what their tables hold?", yes=yes)
-    show_done(asked, asked.run(work, purpose="down"), nothing=nothing)
+    todo = _would_undo(asked, system, steps=steps)
+    _ask_and_undo(asked, todo, undo, purpose="down", nothing=f"Nothing of {system} is applied.", yes=yes)
 
 
-def _ids(todo: Todo) -> list[MigrationId]:
-    return [migration.id for migration, _ in todo]
-
-
-def _listed(ids: Sequence[MigrationId]) -> str:
-    return ", ".join(map(str, ids))
+def _ask_and_undo(
+    asked: Asked, todo: Todo, undo: Undo, *, purpose: str, nothing: str, yes: bool, again: bool = False
+) -> None:
+    """Name what is to be undone, ask, and undo just that; with ``again``, what is applied again after it."""
+    if asked.dry_run or not todo:
+        back: Todo = [(migration, "up") for migration, _ in reversed(todo)] if again else []
+        show_planned(asked, [*todo, *back], nothing=nothing)
+        return
+    going = [migration.id for migration, _ in todo]
+    then = ", and apply again" if again else ""
+    confirm(asked.options, f"Undo {', '.join(map(str, going))}, with what their tables hold{then}?", yes=yes)
+    show_done(asked, asked.run(lambda database: undo(database, going), purpose=purpose), nothing=nothing)
 
 
 def _would_undo(asked: Asked, system: str, *, steps: int = 1, after: int | None = None) -> Todo:
@@ -67,19 +68,13 @@ def _would_undo(asked: Asked, system: str, *, steps: int = 1, after: int | None 
 def rollback(asked: Asked, *, last: str, yes: bool) -> None:
     """Undo all of a system's migrations after NNNN, which stays; 0 undoes all of them."""
     stays = read_id(asked, last)
-    nothing = f"Nothing of {stays.system} is applied after {stays}."
 
-    todo = _would_undo(asked, stays.system, after=stays.number)
-    if asked.dry_run or not todo:
-        show_planned(asked, todo, nothing=nothing)
-        return
-    going = _ids(todo)
-
-    async def work(database: Database) -> list[Done]:
+    async def undo(database: Database, going: Sequence[MigrationId]) -> list[Done]:
         return await engine.rollback(database, stays, tell=note, files=asked.all_files, asked=going)
 
-    confirm(asked.options, f"Undo {_listed(going)}, with what their tables hold?", yes=yes)
-    show_done(asked, asked.run(work, purpose="rollback"), nothing=nothing)
+    todo = _would_undo(asked, stays.system, after=stays.number)
+    nothing = f"Nothing of {stays.system} is applied after {stays}."
+    _ask_and_undo(asked, todo, undo, purpose="rollback", nothing=nothing, yes=yes)
 
 
 @click.command("redo")
@@ -89,21 +84,13 @@ def rollback(asked: Asked, *, last: str, yes: bool) -> None:
 def redo(asked: Asked, *, steps: int, yes: bool) -> None:
     """Undo a system's newest migration, or several, and apply them again as their files stand now."""
     system = asked.one_system
-    nothing = f"Nothing of {system} is applied."
 
-    undone = _would_undo(asked, system, steps=steps)
-    if asked.dry_run or not undone:
-        again: Todo = [(migration, "up") for migration, _ in reversed(undone)]
-        show_planned(asked, [*undone, *again], nothing=nothing)
-        return
-    going = _ids(undone)
-
-    async def work(database: Database) -> list[Done]:
+    async def undo(database: Database, going: Sequence[MigrationId]) -> list[Done]:
         return await engine.redo(database, system, steps, tell=note, files=asked.all_files, asked=going)
 
-    question = f"Undo {_listed(going)}, with what their tables hold, and apply again?"
-    confirm(asked.options, question, yes=yes)
-    show_done(asked, asked.run(work, purpose="redo"), nothing=nothing)
+    todo = _would_undo(asked, system, steps=steps)
+    nothing = f"Nothing of {system} is applied."
+    _ask_and_undo(asked, todo, undo, purpose="redo", nothing=nothing, yes=yes, again=True)
 
 
 @click.command("reset")
